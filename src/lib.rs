@@ -1,0 +1,1 @@
+//! Stolos: a declarative compiler for Istio meshes that span clusters.

@@ -1,0 +1,3 @@
+//! The `stolos` command.
+
+fn main() {}
