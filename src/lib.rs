@@ -1,1 +1,31 @@
 //! Stolos: a declarative compiler for Istio meshes that span clusters.
+//!
+//! One topology file names clusters, networks, primaries and remotes. It is
+//! validated into a dependency graph, compiled into ordered manifests per
+//! cluster, diffed against live state and applied step by step.
+//!
+//! ```text
+//!  text ─► topology ─► validate ─► graph ─► compile ─► plan ─► apply
+//!            │                                │          ▲        │
+//!        document                     chart ──┘   cluster ├────────┘
+//!     (YAML and TOML)           (Helm, in process)        │
+//!                                                      sandbox
+//! ```
+//!
+//! Imports point only backwards along that line. Everything through the diff
+//! of `plan` is pure: no tokio, no kube, no clock, no environment, no files.
+//! `compile` never sees live state, the diff never sees the topology, `apply`
+//! sees only a plan. `cluster` is the one door to live clusters, and one file
+//! of it names `kube`. `sandbox` simulates clusters behind that same door.
+//! `view` owns words, `cli` owns flags and files.
+//!
+//! On the side stand `diagnostic` (what a finding is), `object` (what a
+//! Kubernetes object is) and `trust` (roots and intermediates).
+
+pub mod compile;
+pub mod diagnostic;
+pub mod document;
+pub mod graph;
+pub mod object;
+pub mod plan;
+pub mod topology;
