@@ -1,1 +1,16 @@
-//! To come.
+//! What a person declared: meshes, clusters, networks, primaries and remotes.
+//!
+//! Text enters, a [`Topology`] leaves whose every value knows where it was
+//! written, together with all that is wrong with the text as a text: syntax,
+//! duplicate and unknown keys, wrong types, values that no such key can hold.
+//! Whether the declarations agree with one another is `validate`'s to say.
+
+mod derive;
+mod model;
+mod names;
+mod version;
+
+pub use derive::{EffectiveGateway, Entrance};
+pub use model::*;
+pub use names::{ClusterName, NamespaceName, NetworkName};
+pub use version::{IstioVersion, KNOWN_VERSIONS, VersionFault};

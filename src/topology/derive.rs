@@ -1,0 +1,173 @@
+//! What follows from roles and networks: the deployment model, never a keyword.
+//!
+//! Every stage asks these questions here, so that each has one answer.
+//! They hold for a topology that `validate` passed; on another they answer
+//! without panic, from what is there.
+
+use super::*;
+use crate::document::Spanned;
+
+/// The settings of a cluster's east-west gateway with its network's merged in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EffectiveGateway {
+    /// Merged: the cluster's own setting wins, key by key.
+    pub settings: Gateway,
+}
+
+/// How a remote reaches the control plane that it uses.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entrance {
+    /// A declared host.
+    Declared(Host),
+    /// The address that a primary's east-west gateway gets.
+    GatewayOf(ClusterName),
+    /// The address that the load balancer before a primary's istiod gets.
+    LoadBalancerOf(ClusterName),
+    /// None: nothing exposes the primary and no address is declared.
+    Missing,
+}
+
+impl Cluster {
+    /// Its ID in the mesh: `CLUSTER_ID`, key of its remote secret, `ISTIO_META_CLUSTER_ID`.
+    pub fn id(&self) -> &str {
+        self.id.as_ref().map_or(self.name.value.as_str(), |id| id.value.as_str())
+    }
+
+    /// Its context in a kubeconfig.
+    pub fn context(&self) -> &str {
+        self.context.as_ref().map_or(self.name.value.as_str(), |context| context.value.as_str())
+    }
+
+    /// Whether it hosts its own control plane.
+    pub fn is_primary(&self) -> bool {
+        matches!(self.role.value, Role::Primary)
+    }
+
+    /// The primaries of a remote in the order of the file; none for a primary.
+    pub fn primaries(&self) -> &[Spanned<ClusterName>] {
+        match &self.role.value {
+            Role::Primary => &[],
+            Role::Remote { primaries } => primaries,
+        }
+    }
+}
+
+impl Topology {
+    /// Clusters that host a control plane, by name.
+    pub fn primaries(&self) -> impl Iterator<Item = &Cluster> {
+        self.clusters.values().filter(|cluster| cluster.is_primary())
+    }
+
+    /// The remotes that a primary serves, by name.
+    pub fn remotes_of(&self, primary: &ClusterName) -> impl Iterator<Item = &Cluster> {
+        self.clusters
+            .values()
+            .filter(move |cluster| cluster.primaries().iter().any(|name| name.value == *primary))
+    }
+
+    /// Whether a primary serves remotes.
+    pub fn serves_remotes(&self, primary: &ClusterName) -> bool {
+        self.remotes_of(primary).next().is_some()
+    }
+
+    /// Whether clusters stand on more than one network.
+    pub fn spans_networks(&self) -> bool {
+        let mut networks = self.clusters.values().map(|cluster| &cluster.network.value);
+        let first = networks.next();
+        networks.any(|network| Some(network) != first)
+    }
+
+    /// Whether the proxies answer name look-ups.
+    pub fn captures_dns(&self) -> bool {
+        match self.mesh.dns {
+            Some(Dns::Capture) => true,
+            Some(Dns::Off) => false,
+            None => self.clusters.len() > 1,
+        }
+    }
+
+    /// How a primary's control plane is exposed.
+    pub fn exposure(&self, primary: &Cluster) -> Expose {
+        match &primary.control_plane.expose {
+            Some(expose) => expose.value,
+            None if self.serves_remotes(&primary.name.value) => Expose::EastWestGateway,
+            None => Expose::None,
+        }
+    }
+
+    /// The east-west gateway of a cluster, if it gets one.
+    ///
+    /// With several networks every cluster does, so that adding a cluster moves
+    /// nobody else's; with one network only primaries that are exposed through it,
+    /// and clusters that ask for one.
+    pub fn gateway_of(&self, cluster: &Cluster) -> Option<EffectiveGateway> {
+        let own = match cluster.east_west_gateway.as_ref().map(|choice| &choice.value) {
+            Some(GatewayChoice::Off) => return None,
+            Some(GatewayChoice::On(gateway)) => Some(gateway),
+            None => None,
+        };
+        let needed = self.spans_networks()
+            || cluster.is_primary() && self.exposure(cluster) == Expose::EastWestGateway;
+        if own.is_none() && !needed {
+            return None;
+        }
+        let network =
+            self.networks.get(&cluster.network.value).and_then(|network| network.east_west_gateway.as_ref());
+        let settings = match (network.map(|gateway| &gateway.value), own) {
+            (None, None) => Gateway::default(),
+            (Some(only), None) | (None, Some(only)) => only.clone(),
+            (Some(network), Some(own)) => merged(network, own),
+        };
+        Some(EffectiveGateway { settings })
+    }
+
+    /// How a remote reaches its control plane: its own declared address, else its first primary's
+    /// declared one, else what exposes that primary.
+    pub fn entrance(&self, remote: &Cluster) -> Entrance {
+        if let Some(address) = &remote.control_plane.address {
+            return Entrance::Declared(address.value.clone());
+        }
+        let Some(primary) = remote.primaries().first().and_then(|name| self.clusters.get(&name.value)) else {
+            return Entrance::Missing;
+        };
+        if let Some(address) = &primary.control_plane.address {
+            return Entrance::Declared(address.value.clone());
+        }
+        match self.exposure(primary) {
+            Expose::EastWestGateway => match self.gateway_of(primary) {
+                Some(gateway) => match gateway.settings.addresses.first() {
+                    Some(address) => Entrance::Declared(address.value.clone()),
+                    None => Entrance::GatewayOf(primary.name.value.clone()),
+                },
+                None => Entrance::Missing,
+            },
+            Expose::LoadBalancer => Entrance::LoadBalancerOf(primary.name.value.clone()),
+            Expose::None => Entrance::Missing,
+        }
+    }
+
+    /// The primary that keeps a generated root.
+    pub fn root_keeper(&self) -> Option<&ClusterName> {
+        match self.root.as_ref().map(|root| &root.value) {
+            Some(Root::Generate { keeper: Some(keeper) }) => Some(&keeper.value),
+            Some(Root::Generate { keeper: None }) | None => {
+                self.primaries().next().map(|primary| &primary.name.value)
+            }
+            Some(Root::Files { .. } | Root::Istiod) => None,
+        }
+    }
+}
+
+/// Lays a cluster's gateway settings over its network's.
+fn merged(network: &Gateway, own: &Gateway) -> Gateway {
+    let mut settings = network.clone();
+    settings.addresses.clone_from(&own.addresses);
+    settings.ports.extend(own.ports.iter().map(|(port, at)| (*port, *at)));
+    settings.service_type = own.service_type.or(network.service_type);
+    settings.annotations.extend(own.annotations.iter().map(|(key, value)| (key.clone(), value.clone())));
+    if !own.source_ranges.is_empty() {
+        settings.source_ranges.clone_from(&own.source_ranges);
+    }
+    settings.replicas = own.replicas.or(network.replicas);
+    settings
+}
