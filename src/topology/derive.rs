@@ -79,7 +79,7 @@ impl Topology {
 
     /// Whether the proxies answer name look-ups.
     pub fn captures_dns(&self) -> bool {
-        match self.mesh.dns {
+        match self.mesh.dns.as_ref().map(|dns| dns.value) {
             Some(Dns::Capture) => true,
             Some(Dns::Off) => false,
             None => self.clusters.len() > 1,

@@ -47,7 +47,7 @@ pub struct Mesh {
     /// `mesh.mtls`.
     pub mtls: Mtls,
     /// `mesh.dns`; `None` is capture with several clusters, off with one.
-    pub dns: Option<Dns>,
+    pub dns: Option<Spanned<Dns>>,
 }
 
 /// `mesh.mtls`: what a workload accepts.
