@@ -1,16 +1,18 @@
 //! Kubernetes objects as values: what names one, what it is made of.
 
 mod reference;
+mod sensitive;
 
 pub use reference::{GroupKind, ObjectRef};
+pub use sensitive::{Sensitive, fingerprint};
 
 use serde_json::{Map, Value};
 
 /// One Kubernetes object: a map with `apiVersion`, `kind` and `metadata.name`.
 ///
 /// A desired object may hold markers of holes in its texts; a live one holds
-/// whatever the server said.
-#[derive(Debug, Clone, PartialEq)]
+/// whatever the server said. Its `Debug` leaves out what a Secret holds.
+#[derive(Clone, PartialEq)]
 pub struct Object(Map<String, Value>);
 
 /// Why a value is no Kubernetes object.
@@ -22,6 +24,12 @@ pub enum NotAnObject {
     /// A field that every object has is missing or is no text.
     #[error("`{0}` is missing or is not a text")]
     Lacks(&'static str),
+}
+
+impl std::fmt::Debug for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.kind() == "Secret" { write!(f, "{} (sensitive)", self.reference()) } else { self.0.fmt(f) }
+    }
 }
 
 impl Object {

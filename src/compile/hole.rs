@@ -1,0 +1,167 @@
+//! Values that do not exist yet when manifests are compiled.
+//!
+//! In a text a hole is its marker, `${cluster1/eastwest-gateway.address}`; that
+//! is also how a compiled file shows it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::graph::{Unit, UnitKind};
+use crate::object::Sensitive;
+use crate::topology::ClusterName;
+
+/// A value that somebody will know later.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hole {
+    /// What a unit gives once it is done.
+    Observed {
+        /// The unit that gives it.
+        unit: Unit,
+        /// Which of its outputs.
+        output: Output,
+    },
+    /// What is issued at apply for a `trust` unit.
+    Minted {
+        /// The cluster that it is issued for.
+        cluster: ClusterName,
+        /// Which piece.
+        piece: Minted,
+    },
+    /// A cluster's API address, from the context that reaches it.
+    Context {
+        /// The cluster.
+        cluster: ClusterName,
+    },
+}
+
+/// What a done unit gives to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Output {
+    /// The address of a Service of type LoadBalancer.
+    Address,
+    /// The token of a reader credential.
+    Token,
+    /// The PEM authority that goes with the token.
+    Ca,
+}
+
+/// A piece of what `trust` issues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Minted {
+    /// The root's certificate.
+    RootCertificate,
+    /// The root's key, where a generated root is kept.
+    RootKey,
+    /// The intermediate's certificate.
+    CaCertificate,
+    /// The intermediate's key.
+    CaKey,
+    /// The intermediate's certificate and those above it.
+    CertificateChain,
+}
+
+impl Hole {
+    /// The unit that must be done before the value is known, if any.
+    pub fn producer(&self) -> Option<Unit> {
+        match self {
+            Self::Observed { unit, .. } => Some(unit.clone()),
+            Self::Minted { cluster, .. } => Some(Unit::new(cluster, UnitKind::Trust)),
+            Self::Context { .. } => None,
+        }
+    }
+
+    /// Whether the value is a secret: never printed, stored or logged.
+    pub fn is_secret(&self) -> bool {
+        match self {
+            Self::Observed { output, .. } => *output == Output::Token,
+            Self::Minted { piece, .. } => matches!(piece, Minted::RootKey | Minted::CaKey),
+            Self::Context { .. } => false,
+        }
+    }
+
+    /// Its place in a text: `${cluster1/eastwest-gateway.address}`.
+    pub fn marker(&self) -> String {
+        format!("${{{self}}}")
+    }
+}
+
+impl fmt::Display for Hole {
+    /// The marker without its braces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Observed { unit, output } => write!(f, "{unit}.{output}"),
+            Self::Minted { cluster, piece } => write!(f, "{cluster}/trust.{piece}"),
+            Self::Context { cluster } => write!(f, "{cluster}.server"),
+        }
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Address => "address",
+            Self::Token => "token",
+            Self::Ca => "ca",
+        })
+    }
+}
+
+impl fmt::Display for Minted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RootCertificate => "root-cert",
+            Self::RootKey => "root-key",
+            Self::CaCertificate => "ca-cert",
+            Self::CaKey => "ca-key",
+            Self::CertificateChain => "cert-chain",
+        })
+    }
+}
+
+/// What a hole turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// May be shown.
+    Public(String),
+    /// May not.
+    Secret(Sensitive),
+}
+
+impl Value {
+    /// The text itself, to be put into an object and nowhere else.
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::Public(text) => text,
+            Self::Secret(text) => text.expose(),
+        }
+    }
+}
+
+/// The holes whose values are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Values(BTreeMap<Hole, Value>);
+
+impl Values {
+    /// Says what a hole is.
+    pub fn insert(&mut self, hole: Hole, value: impl Into<String>) {
+        let value = value.into();
+        let value =
+            if hole.is_secret() { Value::Secret(Sensitive::new(value)) } else { Value::Public(value) };
+        self.0.insert(hole, value);
+    }
+
+    /// What a hole is, if that is known.
+    pub fn get(&self, hole: &Hole) -> Option<&Value> {
+        self.0.get(hole)
+    }
+
+    /// Takes over what `other` knows.
+    pub fn extend(&mut self, other: Values) {
+        self.0.extend(other.0);
+    }
+
+    /// All that are known.
+    pub fn iter(&self) -> impl Iterator<Item = (&Hole, &Value)> {
+        self.0.iter()
+    }
+}
