@@ -1,8 +1,14 @@
 //! Kubernetes objects as values: what names one, what it is made of.
 
+pub mod fields;
+pub mod kinds;
+pub mod path;
 mod reference;
 mod sensitive;
 
+pub use fields::{FieldSet, ManagedEntry, managed_fields};
+pub use kinds::{KindInfo, Scope};
+pub use path::{FieldPath, PathElement};
 pub use reference::{GroupKind, ObjectRef};
 pub use sensitive::{Sensitive, fingerprint};
 
