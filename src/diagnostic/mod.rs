@@ -5,6 +5,10 @@
 //! [`Code`], whose page `stolos explain CODE` prints. Words are put on a screen
 //! by `view`, never here.
 
+mod words;
+
+pub use words::{counted, did_you_mean, listed, nearest};
+
 use crate::document::Span;
 
 /// A stable name for one kind of finding, with its fixed summary and its page.
