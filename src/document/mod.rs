@@ -5,8 +5,18 @@
 //! a number was written (`1.30` stays `1.30`). Whoever reads a topology, chart
 //! values or rendered manifests reads this tree.
 
+mod codes;
+mod duplicates;
+mod json;
+pub mod yaml;
+
 use std::fmt;
 use std::ops::Range;
+
+pub use codes::*;
+pub use duplicates::duplicate_keys;
+
+use crate::diagnostic::{Code, Diagnostic};
 
 /// Which text a span points into: an index into [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,7 +133,8 @@ pub enum Kind {
     Null,
     /// A truth value.
     Bool(bool),
-    /// A number, in the words in which it was written: `15443`, `1.30`.
+    /// A number in decimal words, as it was written: `15443`, `1.30`. What was written in
+    /// another radix is turned into decimal (`0x10` is `16`), so the words alone say the value.
     Number(String),
     /// A text.
     Text(String),
@@ -154,4 +165,21 @@ impl Kind {
             Self::Map(_) => "a map",
         }
     }
+}
+
+/// Line and column of a byte, both from 1; the column counts characters.
+pub fn line_and_column(text: &str, byte: u32) -> (usize, usize) {
+    let at = (byte as usize).min(text.len());
+    let before = &text.as_bytes()[..at];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    // A byte that continues a character starts none.
+    let column = before[start..].iter().filter(|byte| **byte & 0xC0 != 0x80).count() + 1;
+    (line, column)
+}
+
+fn too_large(source: SourceId, bytes: usize, limit: usize, code: &'static Code) -> Diagnostic {
+    let start = Span { source, start: 0, end: 0 };
+    let size = format!("{:.1} MiB in one file", bytes as f64 / f64::from(1 << 20));
+    Diagnostic::error(code, start, size).with_help(format!("at most {} MiB are read", limit >> 20))
 }

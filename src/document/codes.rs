@@ -1,0 +1,212 @@
+//! What can be wrong with a text before anyone asks what it says.
+
+use crate::diagnostic::Code;
+
+/// Every code of this module, for `stolos explain`.
+pub static CODES: &[&Code] = &[
+    &YAML_SYNTAX,
+    &YAML_TAG,
+    &TOML_SYNTAX,
+    &TOML_DATE,
+    &KEY_DUPLICATE,
+    &KEY_NOT_TEXT,
+    &NUMBER_NOT_FINITE,
+    &SEVERAL_DOCUMENTS,
+    &DOCUMENT_TOO_LARGE,
+    &DOCUMENT_TOO_DEEP,
+    &ALIAS_LIMIT,
+];
+
+/// The text is not YAML.
+pub static YAML_SYNTAX: Code = Code {
+    name: "yaml-syntax",
+    summary: "the text is not valid YAML",
+    page: "\
+The parser met something that YAML does not allow at this place. Frequent causes: a tab as
+indentation, a quote or a bracket that is not closed, a key without a space behind its colon, two
+entries of one map that start in different columns.
+
+The place is where the parser gave up; the cause may stand a line above. Reading goes on at the next
+key of the top level, so that other findings are shown as well.
+
+Wrong:
+
+    networks: {network1: {}
+    clusters: {}
+
+Right:
+
+    networks: {network1: {}}
+    clusters: {}
+",
+};
+
+/// A tag that is not read.
+pub static YAML_TAG: Code = Code {
+    name: "yaml-tag",
+    summary: "a YAML tag that does not fit or is not known",
+    page: "\
+A tag (`!!int`, `!mine`) says what a value is to be read as. The tags of YAML's core schema are
+understood (`!!str`, `!!int`, `!!float`, `!!bool`, `!!null`, `!!map`, `!!seq`) where the value can be
+read so; any other is refused, since ignoring it would change what the file says.
+
+Wrong:
+
+    mesh: {id: !secret mesh-id}
+
+Right:
+
+    mesh: {id: mesh1}
+",
+};
+
+/// The text is not TOML.
+pub static TOML_SYNTAX: Code = Code {
+    name: "toml-syntax",
+    summary: "the text is not valid TOML",
+    page: "\
+The parser met something that TOML does not allow at this place. Frequent causes: a text without
+quotes, a list or a table that is not closed, a table that is defined twice. All errors that the
+parser can tell apart are shown at once.
+
+Wrong:
+
+    [mesh]
+    id = mesh1
+
+Right:
+
+    [mesh]
+    id = \"mesh1\"
+",
+};
+
+/// A date, which no key takes.
+pub static TOML_DATE: Code = Code {
+    name: "toml-date",
+    summary: "a date or time where none can stand",
+    page: "\
+TOML has dates and times of its own; YAML, JSON and Kubernetes have none, and no key of a topology
+takes one. Write it as a text.
+
+Wrong:
+
+    released = 2026-01-01
+
+Right:
+
+    released = \"2026-01-01\"
+",
+};
+
+/// A key twice in one map.
+pub static KEY_DUPLICATE: Code = Code {
+    name: "key-duplicate",
+    summary: "a key is written twice",
+    page: "\
+A map has every key once. Of two equal keys one would silently lose, so neither is taken: both places
+are shown. In a folder of files the entries of `networks`, `clusters` and `namespaces` are put
+together, and an entry or any other key stands in one file only (`version` stands in each).
+
+Wrong:
+
+    networks:
+      network1: {}
+      network1: {}
+
+Right:
+
+    networks:
+      network1: {}
+      network2: {}
+",
+};
+
+/// A map or a list as a key.
+pub static KEY_NOT_TEXT: Code = Code {
+    name: "key-not-text",
+    summary: "a key is not a text",
+    page: "\
+The key of an entry is a text. YAML also admits maps and lists there, which is mostly an accident: a
+template's braces without quotes (`{{ name }}: x`), or a stray `?`.
+
+Wrong:
+
+    annotations: {{team}: mesh}
+
+Right:
+
+    annotations: {team: mesh}
+",
+};
+
+/// An infinity.
+pub static NUMBER_NOT_FINITE: Code = Code {
+    name: "number-not-finite",
+    summary: "a number is not finite",
+    page: "\
+`.inf` and `.nan` (in TOML `inf` and `nan`) are numbers that JSON, and so Kubernetes, cannot say. If a
+text is meant, put it in quotes.
+
+Wrong:
+
+    values: {istiod: {ratio: .inf}}
+
+Right:
+
+    values: {istiod: {ratio: \".inf\"}}
+",
+};
+
+/// More than one document.
+pub static SEVERAL_DOCUMENTS: Code = Code {
+    name: "several-documents",
+    summary: "the file holds several YAML documents",
+    page: "\
+A topology file is one YAML document. `---` starts another one, which would have to be merged or
+ignored by a rule that nobody sees. To split a topology use several files in one folder.
+
+Wrong:
+
+    version: 1
+    ---
+    networks: {network1: {}}
+
+Right:
+
+    version: 1
+    networks: {network1: {}}
+",
+};
+
+/// More text than is read.
+pub static DOCUMENT_TOO_LARGE: Code = Code {
+    name: "document-too-large",
+    summary: "the file is too large",
+    page: "\
+A topology file may hold 4 MiB, which is room for tens of thousands of clusters. A larger one is
+mostly another file than the one that was meant. Split it into several files of one folder, and put
+what clusters share under `defaults`.
+",
+};
+
+/// Deeper nesting than is read.
+pub static DOCUMENT_TOO_DEEP: Code = Code {
+    name: "document-too-deep",
+    summary: "maps and lists are nested too deeply",
+    page: "\
+A topology may nest 64 levels of maps and lists. No key needs more than a handful, and the `values` of
+a chart rarely a dozen; deeper text is mostly generated by mistake, or meant to exhaust memory.
+",
+};
+
+/// Aliases that copy too much.
+pub static ALIAS_LIMIT: Code = Code {
+    name: "alias-limit",
+    summary: "aliases copy too many values",
+    page: "\
+An alias (`*name`) copies what its anchor (`&name`) marks, and aliases inside anchors multiply: a page
+of text can stand for billions of values. A topology may copy 100,000 values in all. Use `defaults`
+for what clusters share.
+",
+};
