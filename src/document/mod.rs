@@ -7,7 +7,12 @@
 
 mod codes;
 mod duplicates;
+pub mod emit;
 mod json;
+mod looks;
+mod natural;
+pub(crate) mod number;
+pub(crate) mod resolve;
 pub mod yaml;
 
 use std::fmt;

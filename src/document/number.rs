@@ -1,0 +1,150 @@
+//! Numbers in Go's words: how `fmt`, `encoding/json` and go-yaml write them.
+
+/// Writes a float as `%v` does, and `strconv.FormatFloat(x, 'g', -1, 64)`: `1.5e+06`.
+pub(crate) fn go_general(x: f64) -> String {
+    if x.is_nan() {
+        return "NaN".to_owned();
+    }
+    if x.is_infinite() {
+        return if x > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    let Digits { negative, digits, point } = shortest(x);
+    let exponent = point - 1;
+    let mut out = sign(negative);
+    if !(-4..6).contains(&exponent) {
+        push_exponent(&mut out, &digits, exponent, 2);
+    } else {
+        push_fixed(&mut out, &digits, point);
+    }
+    out
+}
+
+/// Writes a float as `encoding/json` does: fixed, but for the very small and the very large.
+pub(crate) fn go_json(x: f64) -> String {
+    let Digits { negative, digits, point } = shortest(x);
+    let mut out = sign(negative);
+    if x != 0.0 && !(1e-6..1e21).contains(&x.abs()) {
+        push_exponent(&mut out, &digits, point - 1, 1);
+    } else {
+        push_fixed(&mut out, &digits, point);
+    }
+    out
+}
+
+/// Writes a float as Helm's `toYaml` does: as JSON, read again by go-yaml, so that a whole
+/// number is an integer.
+pub(crate) fn go_yaml(x: f64) -> String {
+    if !x.is_finite() {
+        return if x.is_nan() {
+            ".nan"
+        } else if x > 0.0 {
+            ".inf"
+        } else {
+            "-.inf"
+        }
+        .to_owned();
+    }
+    let json = go_json(x);
+    let whole = json.parse::<i64>().is_ok() || json.parse::<u64>().is_ok();
+    match (whole, json.as_str()) {
+        // go-yaml reads the integer zero, which has no sign.
+        (true, "-0") => "0".to_owned(),
+        (true, _) => json,
+        (false, _) => go_general(x),
+    }
+}
+
+struct Digits {
+    negative: bool,
+    /// Without zeros at the end, `0` for zero.
+    digits: String,
+    /// Where the decimal point stands: `0.<digits> * 10^point`.
+    point: i32,
+}
+
+/// The fewest digits that read back as the same float.
+fn shortest(x: f64) -> Digits {
+    let text = format!("{:e}", x.abs());
+    let (mantissa, exponent) = text.split_once('e').expect("Rust writes an exponent");
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let exponent: i32 = exponent.parse().expect("Rust writes a whole exponent");
+    Digits { negative: x.is_sign_negative(), digits, point: exponent + 1 }
+}
+
+fn sign(negative: bool) -> String {
+    let mut out = String::with_capacity(24);
+    if negative {
+        out.push('-');
+    }
+    out
+}
+
+fn push_exponent(out: &mut String, digits: &str, exponent: i32, at_least: usize) {
+    out.push_str(&digits[..1]);
+    if digits.len() > 1 {
+        out.push('.');
+        out.push_str(&digits[1..]);
+    }
+    out.push('e');
+    out.push(if exponent < 0 { '-' } else { '+' });
+    let exponent = exponent.unsigned_abs();
+    out.push_str(&format!("{exponent:0at_least$}"));
+}
+
+fn push_fixed(out: &mut String, digits: &str, point: i32) {
+    let Ok(whole) = usize::try_from(point) else {
+        out.push_str("0.");
+        out.extend(std::iter::repeat_n('0', point.unsigned_abs() as usize));
+        out.push_str(digits);
+        return;
+    };
+    match digits.len() {
+        _ if whole == 0 => {
+            out.push_str("0.");
+            out.push_str(digits);
+        }
+        length if length <= whole => {
+            out.push_str(digits);
+            out.extend(std::iter::repeat_n('0', whole - length));
+        }
+        _ => {
+            out.push_str(&digits[..whole]);
+            out.push('.');
+            out.push_str(&digits[whole..]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words that Go 1.26 printed for these floats: `%v`, JSON.
+    #[test]
+    fn floats_read_as_go_writes_them() {
+        let go = [
+            (0.0, "0", "0"),
+            (100000.0, "100000", "100000"),
+            (1000000.0, "1e+06", "1000000"),
+            (15012.0, "15012", "15012"),
+            (1500000.0, "1.5e+06", "1500000"),
+            (123456789.0, "1.23456789e+08", "123456789"),
+            (1e20, "1e+20", "100000000000000000000"),
+            (1e21, "1e+21", "1e+21"),
+            (0.0001, "0.0001", "0.0001"),
+            (0.00001, "1e-05", "0.00001"),
+            (1e-7, "1e-07", "1e-7"),
+            (-1.5, "-1.5", "-1.5"),
+            (123456789012345678.0, "1.2345678901234568e+17", "123456789012345680"),
+        ];
+        for (x, general, json) in go {
+            assert_eq!((go_general(x).as_str(), go_json(x).as_str()), (general, json));
+        }
+    }
+
+    #[test]
+    fn a_whole_float_is_an_integer_in_yaml() {
+        let words: Vec<String> = [1500000.0, 1.5, 1e20, 1e21, 0.00001, -0.0].map(go_yaml).into();
+        assert_eq!(words, ["1500000", "1.5", "1e+20", "1e+21", "1e-05", "0"]);
+    }
+}
