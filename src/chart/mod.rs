@@ -7,6 +7,8 @@
 //! function or construct that is not implemented is an error by name, never an
 //! empty text.
 
+pub mod embedded;
+
 mod capabilities;
 mod codes;
 mod error;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::Renders;
 use crate::graph::{Edge, Unit};
 use crate::object::{Object, ObjectRef};
 use crate::topology::{ChartName, ClusterName, IstioVersion, NetworkName};
@@ -104,6 +105,8 @@ pub struct Release {
     pub namespace: String,
     /// The values over the chart's defaults. Holes stand in their texts as markers.
     pub values: Arc<Map<String, Value>>,
+    /// The renders that it shares with the other releases of its compilation.
+    pub renders: Renders,
 }
 
 /// What makes a unit done. Names are of objects in the unit's own cluster unless said.

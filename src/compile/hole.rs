@@ -41,7 +41,7 @@ pub enum Output {
     Address,
     /// The token of a reader credential.
     Token,
-    /// The PEM authority that goes with the token.
+    /// The authority that goes with the token: PEM, base64-encoded once more, as a kubeconfig holds it.
     Ca,
 }
 
@@ -94,6 +94,48 @@ impl fmt::Display for Hole {
             Self::Context { cluster } => write!(f, "{cluster}.server"),
         }
     }
+}
+
+/// A text that names no hole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it names no hole")]
+pub struct NoHole;
+
+impl std::str::FromStr for Hole {
+    type Err = NoHole;
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    fn from_str(text: &str) -> Result<Self, NoHole> {
+        let (owner, value) = text.rsplit_once('.').ok_or(NoHole)?;
+        let Some((cluster, _)) = owner.split_once('/') else {
+            let plain = !owner.is_empty() && owner.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            return if plain && value == "server" {
+                Ok(Self::Context { cluster: owner.into() })
+            } else {
+                Err(NoHole)
+            };
+        };
+        if let Some(output) = Output::ALL.into_iter().find(|output| output.to_string() == value) {
+            return Ok(Self::Observed { unit: owner.parse().map_err(|_| NoHole)?, output });
+        }
+        let piece = Minted::ALL.into_iter().find(|piece| piece.to_string() == value).ok_or(NoHole)?;
+        let unit: Unit = owner.parse().map_err(|_| NoHole)?;
+        if unit.kind == UnitKind::Trust {
+            Ok(Self::Minted { cluster: cluster.into(), piece })
+        } else {
+            Err(NoHole)
+        }
+    }
+}
+
+impl Output {
+    const ALL: [Self; 3] = [Self::Address, Self::Token, Self::Ca];
+}
+
+impl Minted {
+    /// All pieces.
+    pub const ALL: [Self; 5] =
+        [Self::RootCertificate, Self::RootKey, Self::CaCertificate, Self::CaKey, Self::CertificateChain];
 }
 
 impl fmt::Display for Output {

@@ -4,10 +4,20 @@
 //! [`Hole`] stands. [`Desired::fill`] puts values in their place. The same
 //! topology gives the same bytes, in whatever order its keys were written.
 
+mod applyset;
 mod desired;
+mod error;
+mod fill;
 mod hole;
+mod render;
+mod units;
 
+pub use applyset::{PART_OF, applyset_id, parent_name};
 pub use desired::{
     Content, Desired, DesiredCluster, DesiredUnit, Done, Effects, MeshFacts, Release, RootFacts,
 };
-pub use hole::{Hole, Minted, Output, Value, Values};
+pub use error::{CODES, CompileError};
+pub use fill::markers_in;
+pub use hole::{Hole, Minted, NoHole, Output, Value, Values};
+pub use render::Renders;
+pub use units::{PublicFiles, compile};

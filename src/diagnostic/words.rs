@@ -11,8 +11,10 @@ const ALIKE: f32 = 0.6;
 /// Candidates that differ in case alone come first. A name that is like none
 /// of them gets none, since a wrong suggestion costs more than a missing one.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let near: Vec<&str> =
-        candidates.into_iter().filter(|other| other.len().abs_diff(name.len()) <= name.len().max(4)).collect();
+    let near: Vec<&str> = candidates
+        .into_iter()
+        .filter(|other| other.len().abs_diff(name.len()) <= name.len().max(4))
+        .collect();
     if let Some(same) = near.iter().find(|other| other.eq_ignore_ascii_case(name)) {
         return Some(same);
     }

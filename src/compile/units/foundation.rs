@@ -1,0 +1,73 @@
+//! What a cluster has before its control plane: namespace, trust, kinds.
+
+use serde_json::{Map, Value, json};
+
+use super::values::Computed;
+use super::{Context, objects};
+use crate::compile::{Content, Done, Hole, Minted};
+use crate::topology::{ChartName, Cluster};
+
+impl Context<'_> {
+    /// The mesh namespace: its label says the network, its annotation on remotes which primaries
+    /// may write there. istiod reads the annotation once, when it registers the cluster
+    /// (pkg/kube/multicluster, 1.30.3), so it stands before any remote secret.
+    pub(super) fn namespace(&self, cluster: &Cluster) -> (Content, Done) {
+        let mut metadata = json!({
+            "name": self.mesh_namespace(),
+            "labels": { "topology.istio.io/network": cluster.network.value.as_str() },
+        });
+        let controllers: Vec<&str> =
+            cluster.primaries().iter().map(|primary| self.topology.clusters[&primary.value].id()).collect();
+        if !controllers.is_empty() {
+            metadata["annotations"] =
+                json!({ "topology.istio.io/controlPlaneClusters": controllers.join(",") });
+        }
+        (objects([json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata })]), Done::Exists)
+    }
+
+    /// `cacerts` in Istio's format (security/pkg/pki/ca, 1.30.3: all four keys), and in the
+    /// keeper of a generated root the root itself.
+    pub(super) fn trust(&self, cluster: &Cluster) -> (Content, Done) {
+        let name = &cluster.name.value;
+        let secret = |secret_name: &str, data: &[(&str, Minted)]| {
+            let data: Map<String, Value> = data
+                .iter()
+                .map(|(key, piece)| {
+                    let hole = Hole::Minted { cluster: name.clone(), piece: *piece };
+                    ((*key).to_owned(), Value::String(hole.marker()))
+                })
+                .collect();
+            json!({
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": { "name": secret_name, "namespace": self.mesh_namespace() },
+                "type": "Opaque",
+                "stringData": data,
+            })
+        };
+        let mut secrets = Vec::new();
+        if self.topology.root_keeper() == Some(name) {
+            let data = [("root-cert.pem", Minted::RootCertificate), ("root-key.pem", Minted::RootKey)];
+            secrets.push(secret("stolos-root", &data));
+        }
+        let data = [
+            ("ca-cert.pem", Minted::CaCertificate),
+            ("ca-key.pem", Minted::CaKey),
+            ("cert-chain.pem", Minted::CertificateChain),
+            ("root-cert.pem", Minted::RootCertificate),
+        ];
+        secrets.push(secret("cacerts", &data));
+        (objects(secrets), Done::Exists)
+    }
+
+    /// CRDs and the reader account. No default revision: its validator would never be
+    /// patched on a remote, and `istiod` brings a validator of its own on primaries.
+    pub(super) fn base(&self, cluster: &Cluster) -> (Content, Done) {
+        let mut computed = Computed::default();
+        computed.set("global.istioNamespace", self.mesh_namespace());
+        computed.set("global.tag", self.topology.version().to_string());
+        computed.set("defaultRevision", "");
+        let release = self.release(cluster, ChartName::Base, "istio-base", computed);
+        (Content { release: Some(release), objects: Vec::new() }, Done::Established)
+    }
+}

@@ -1,0 +1,154 @@
+//! What each unit is made of: one file per kind of unit.
+
+mod app_namespaces;
+mod control_plane;
+mod credential;
+mod exposure;
+mod foundation;
+mod gateway;
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::desired::{Desired, DesiredCluster, DesiredUnit, MeshFacts, RootFacts};
+use super::{CompileError, Content, Done, Renders};
+use crate::graph::{Graph, Unit, UnitKind};
+use crate::object::{Object, ObjectRef};
+use crate::topology::{Cluster, Entrance, Root, Topology};
+
+/// Texts of the public files that the topology names (`apiServer.ca`), by the path that it names.
+///
+/// Key files are never among them.
+pub type PublicFiles = BTreeMap<String, String>;
+
+/// Compiles a validated topology.
+pub fn compile(topology: &Topology, graph: &Graph, files: &PublicFiles) -> Result<Desired, CompileError> {
+    let context = Context { topology, files, renders: Renders::default() };
+    let units = graph
+        .units()
+        .into_iter()
+        .map(|unit| {
+            let (content, done) = context.unit(unit)?;
+            let stage = graph.stage(unit).expect("the unit is the graph's own");
+            Ok(DesiredUnit { unit: unit.clone(), stage, after: graph.waits_for(unit), content, done })
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Desired { mesh: mesh_facts(topology), clusters: clusters(topology), units })
+}
+
+/// What every kind of unit is made from.
+struct Context<'t> {
+    topology: &'t Topology,
+    files: &'t PublicFiles,
+    renders: Renders,
+}
+
+impl Context<'_> {
+    fn unit(&self, unit: &Unit) -> Result<(Content, Done), CompileError> {
+        let cluster = &self.topology.clusters[&unit.cluster];
+        Ok(match &unit.kind {
+            UnitKind::Namespace => self.namespace(cluster),
+            UnitKind::Trust => self.trust(cluster),
+            UnitKind::Base => self.base(cluster),
+            UnitKind::ControlPlane if cluster.is_primary() => self.primary(cluster),
+            UnitKind::ControlPlane => self.remote(cluster),
+            UnitKind::EastWestGateway => self.gateway(cluster),
+            UnitKind::ExposeControlPlane => self.exposed_control_plane(cluster),
+            UnitKind::ExposeServices => self.exposed_services(cluster),
+            UnitKind::ReaderCredential => self.reader_credential(),
+            UnitKind::RemoteSecret(other) => {
+                return self.remote_secret(unit, cluster, &self.topology.clusters[other]);
+            }
+            UnitKind::AppNamespaces => self.app_namespaces(cluster),
+        })
+    }
+
+    /// The mesh namespace.
+    fn mesh_namespace(&self) -> &str {
+        self.topology.mesh.namespace.as_str()
+    }
+
+    /// A reference to an object of the mesh namespace.
+    fn in_mesh_namespace(&self, group: &str, kind: &str, name: &str) -> ObjectRef {
+        ObjectRef {
+            group: group.to_owned(),
+            kind: kind.to_owned(),
+            namespace: Some(self.mesh_namespace().to_owned()),
+            name: name.to_owned(),
+        }
+    }
+
+    /// The Deployment of a primary's istiod.
+    fn istiod(&self) -> ObjectRef {
+        self.in_mesh_namespace("apps", "Deployment", "istiod")
+    }
+
+    /// The injecting webhook configuration; its name tells mesh namespaces apart
+    /// (manifests/charts/istio-control/istio-discovery/templates/mutatingwebhook.yaml, 1.30.3).
+    fn webhook(&self) -> ObjectRef {
+        let name = match self.mesh_namespace() {
+            "istio-system" => "istio-sidecar-injector".to_owned(),
+            other => format!("istio-sidecar-injector-{other}"),
+        };
+        ObjectRef {
+            group: "admissionregistration.k8s.io".to_owned(),
+            kind: "MutatingWebhookConfiguration".to_owned(),
+            namespace: None,
+            name,
+        }
+    }
+}
+
+/// An object of this crate's own making.
+fn object(value: serde_json::Value) -> Object {
+    Object::from_value(value).expect("it was written with apiVersion, kind and name")
+}
+
+/// Content without a release.
+fn objects(objects: impl IntoIterator<Item = serde_json::Value>) -> Content {
+    Content { release: None, objects: objects.into_iter().map(object).collect() }
+}
+
+fn mesh_facts(topology: &Topology) -> MeshFacts {
+    let networks: BTreeSet<_> = topology.clusters.values().map(|cluster| &cluster.network.value).collect();
+    let root = match topology.root.as_ref().map(|root| &root.value) {
+        Some(Root::Files { certificate, key }) => {
+            RootFacts::Files { certificate: certificate.value.clone(), key: key.value.clone() }
+        }
+        Some(Root::Istiod) => RootFacts::Istiod,
+        // Only the sandbox lets a topology go without a choice, and it generates.
+        Some(Root::Generate { .. }) | None => RootFacts::Generated {
+            keeper: topology.root_keeper().expect("a validated topology has a primary").clone(),
+        },
+    };
+    MeshFacts {
+        id: topology.mesh.id.value.clone(),
+        namespace: topology.mesh.namespace.as_str().to_owned(),
+        version: topology.version(),
+        networks: networks.len(),
+        root,
+    }
+}
+
+fn clusters(topology: &Topology) -> BTreeMap<crate::topology::ClusterName, DesiredCluster> {
+    let facts = |cluster: &Cluster| DesiredCluster {
+        id: cluster.id().to_owned(),
+        context: cluster.context().to_owned(),
+        network: cluster.network.value.clone(),
+        primaries: (!cluster.is_primary())
+            .then(|| cluster.primaries().iter().map(|primary| primary.value.clone()).collect()),
+        gateway: topology.gateway_of(cluster).is_some(),
+    };
+    topology.clusters.iter().map(|(name, cluster)| (name.clone(), facts(cluster))).collect()
+}
+
+/// The text that stands where a remote's control plane address goes: a host, or a marker.
+fn entrance_text(entrance: &Entrance) -> Option<String> {
+    let address = |unit| super::Hole::Observed { unit, output: super::Output::Address }.marker();
+    match entrance {
+        Entrance::Declared(host) => Some(host.to_string()),
+        Entrance::GatewayOf(primary) => Some(address(Unit::new(primary, UnitKind::EastWestGateway))),
+        Entrance::LoadBalancerOf(primary) => Some(address(Unit::new(primary, UnitKind::ExposeControlPlane))),
+        Entrance::Missing => None,
+    }
+}

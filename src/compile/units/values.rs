@@ -1,0 +1,63 @@
+//! Chart values: what the user wrote, under what the topology computes.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::Context;
+use crate::compile::Release;
+use crate::topology::{ChartName, Cluster};
+
+/// Values that the topology computes, by path of keys.
+#[derive(Default)]
+pub(super) struct Computed(Map<String, Value>);
+
+impl Computed {
+    /// Sets the value at a path: `global.multiCluster.clusterName`.
+    pub(super) fn set(&mut self, path: &str, value: impl Into<Value>) {
+        let mut map = &mut self.0;
+        let mut keys = path.split('.').peekable();
+        while let Some(key) = keys.next() {
+            if keys.peek().is_none() {
+                map.insert(key.to_owned(), value.into());
+                return;
+            }
+            let entry = map.entry(key).or_insert_with(|| Value::Object(Map::new()));
+            map = entry.as_object_mut().expect("no computed path leads through another one's value");
+        }
+    }
+}
+
+impl Context<'_> {
+    /// A release in the mesh namespace: computed values over the user's.
+    pub(super) fn release(
+        &self,
+        cluster: &Cluster,
+        chart: ChartName,
+        name: &str,
+        computed: Computed,
+    ) -> Release {
+        let mut values =
+            cluster.values.by_chart.get(&chart).map(|user| Map::clone(&user.map)).unwrap_or_default();
+        overlay(&mut values, computed.0);
+        Release {
+            chart,
+            name: name.to_owned(),
+            namespace: self.mesh_namespace().to_owned(),
+            values: Arc::new(values),
+            renders: self.renders.clone(),
+        }
+    }
+}
+
+/// Lays `over` on `under`: maps merge, everything else is replaced.
+fn overlay(under: &mut Map<String, Value>, over: Map<String, Value>) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(Value::Object(under)), Value::Object(over)) => overlay(under, over),
+            (_, value) => {
+                under.insert(key, value);
+            }
+        }
+    }
+}
