@@ -30,3 +30,4 @@ pub mod graph;
 pub mod object;
 pub mod plan;
 pub mod topology;
+pub mod validate;

@@ -8,9 +8,11 @@
 mod derive;
 mod model;
 mod names;
+mod owned;
 mod version;
 
 pub use derive::{EffectiveGateway, Entrance};
 pub use model::*;
 pub use names::{ClusterName, NamespaceName, NetworkName};
+pub use owned::{Instead, OWNED_KEYS, OwnedKey, When};
 pub use version::{IstioVersion, KNOWN_VERSIONS, VersionFault};

@@ -1,0 +1,30 @@
+//! A gateway that exposes a control plane is reached at other ports than istiod's.
+
+use super::*;
+
+static CODE: Code = Code {
+    name: "control-plane-port-remapped",
+    summary: "remotes cannot reach a control plane at another port",
+    page: include_str!("../pages/control-plane-port-remapped.md"),
+};
+
+pub(super) const RULE: Rule = Rule::new(&CODE, check);
+
+fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
+    for primary in topology.primaries() {
+        let Some(remote) = remotes_through_gateway(topology, primary).next() else { continue };
+        let Some(gateway) = topology.gateway_of(primary) else { continue };
+        for port in CONTROL_PLANE_PORTS {
+            let Some(at) = gateway.settings.ports.get(&port).filter(|at| at.value != port) else { continue };
+            found.push(
+                Diagnostic::error(&CODE, at.span, format!("in place of {port}"))
+                    .with_label(remote.name.span, "this remote asks at istiod's own ports")
+                    .with_help(format!(
+                        "expose 15012 and 15017 as they are, or set `clusters.{}.controlPlane.address` to \
+                         something that forwards them.",
+                        primary.name.value
+                    )),
+            );
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The trust domain is no DNS name.
+
+use super::*;
+
+static CODE: Code = Code {
+    name: "trust-domain-malformed",
+    summary: "the trust domain is no DNS name",
+    page: include_str!("../pages/trust-domain-malformed.md"),
+};
+
+pub(super) const RULE: Rule = Rule::new(&CODE, check);
+
+fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
+    let Some(span) = topology.mesh.trust_domain_span else { return };
+    let domain = &topology.mesh.trust_domain;
+    if let Some(fault) = domain.split('.').find_map(grammar::dns_label_fault) {
+        found.push(Diagnostic::error(&CODE, span, fault).with_help(instead(
+            grammar::as_dns_subdomain(domain),
+            "DNS labels joined by dots, as in `cluster.local`, with no `spiffe://`",
+        )));
+    }
+}
