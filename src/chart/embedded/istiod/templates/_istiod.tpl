@@ -25,14 +25,14 @@ istio.io/rev: {{ include "istiod.revision" . | quote }}
 {{- end -}}
 
 {{/*
-The pods of this istiod. A revision's pods do not carry `istio: pilot`, so that the default Service leaves them
-alone. Equal to the official chart's: a Deployment's selector cannot be changed.
+The pods of this istiod, for its Deployment: as in the official chart, since a Deployment's selector cannot be
+changed. A revision's pods do not carry `istio: pilot`, so that the default istiod leaves them alone.
 */}}
 {{- define "istiod.selector" -}}
+{{- if .Values.revision -}}
 app: istiod
-{{- if .Values.revision }}
 istio.io/rev: {{ .Values.revision | quote }}
-{{- else }}
+{{- else -}}
 istio: pilot
 {{- end }}
 {{- end -}}
