@@ -7,6 +7,7 @@
 mod applyset;
 mod desired;
 mod error;
+mod files;
 mod fill;
 mod hole;
 mod render;
@@ -17,6 +18,7 @@ pub use desired::{
     Content, Desired, DesiredCluster, DesiredUnit, Done, Effects, MeshFacts, Release, RootFacts,
 };
 pub use error::{CODES, CompileError};
+pub use files::{CompiledFile, files, order_text};
 pub use fill::markers_in;
 pub use hole::{Hole, Minted, NoHole, Output, Value, Values};
 pub use render::Renders;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::{Map, Value as Json};
 
@@ -10,6 +10,7 @@ use super::applyset::{PART_OF, applyset_id};
 use super::fill::{each_text, fill_tree, holes_of};
 use super::{CompileError, DesiredUnit, Hole, MeshFacts, Release, Values};
 use crate::chart::{self, Capabilities, Chart, ChartError, ReleaseInfo};
+use crate::document::emit::to_yaml;
 use crate::object::Object;
 use crate::topology::ChartName;
 
@@ -20,7 +21,15 @@ static CAPABILITIES: LazyLock<Capabilities> =
 /// The renders of one compilation, by chart, release and values: clusters that ask
 /// for the same share one.
 #[derive(Clone, Default)]
-pub struct Renders(Arc<Mutex<HashMap<String, Arc<Vec<Object>>>>>);
+pub struct Renders(Arc<Mutex<HashMap<String, Arc<Render>>>>);
+
+/// One release rendered with one set of values, its objects labelled.
+#[derive(Debug)]
+struct Render {
+    objects: Vec<Object>,
+    /// The objects as a file shows them, written once.
+    text: OnceLock<String>,
+}
 
 impl fmt::Debug for Renders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,55 +56,92 @@ impl DesiredUnit {
     ///
     /// Secrets that Stolos writes hold `stringData`.
     pub fn objects(&self, mesh: &MeshFacts, values: &Values) -> Result<Vec<Object>, CompileError> {
-        let mut objects = Vec::new();
-        if let Some(release) = &self.content.release {
-            let rendered = release.objects(values).map_err(|source| CompileError::Chart {
-                unit: self.unit.clone(),
-                source: Box::new(source),
-            })?;
-            objects.extend(rendered.iter().cloned());
-        }
-        objects.extend(self.content.objects.iter().cloned().map(|mut object| {
-            object.as_map_mut().values_mut().for_each(|value| fill_tree(value, values));
-            object
-        }));
-        let id = applyset_id(mesh);
-        for object in &mut objects {
-            object.set_label(PART_OF, &id);
-        }
+        let rendered = self.rendered(mesh, values)?;
+        let mut objects = rendered.map_or_else(Vec::new, |render| render.objects.clone());
+        objects.extend(self.own_objects(mesh, values));
         Ok(objects)
     }
+
+    /// Its objects as a file shows them: YAML documents, open holes as their markers.
+    pub(super) fn text(&self, mesh: &MeshFacts) -> Result<String, CompileError> {
+        let values = Values::default();
+        let mut text = match self.rendered(mesh, &values)? {
+            Some(render) => render.text.get_or_init(|| documents(&render.objects)).clone(),
+            None => String::new(),
+        };
+        let own = self.own_objects(mesh, &values);
+        if !text.is_empty() && !own.is_empty() {
+            text.push_str("---\n");
+        }
+        text.push_str(&documents(&own));
+        Ok(text)
+    }
+
+    fn rendered(&self, mesh: &MeshFacts, values: &Values) -> Result<Option<Arc<Render>>, CompileError> {
+        let Some(release) = &self.content.release else { return Ok(None) };
+        let failed = |source| CompileError::Chart { unit: self.unit.clone(), source: Box::new(source) };
+        release.render(mesh, values).map(Some).map_err(failed)
+    }
+
+    /// The objects that no chart renders.
+    fn own_objects(&self, mesh: &MeshFacts, values: &Values) -> Vec<Object> {
+        let id = applyset_id(mesh);
+        let mut objects = self.content.objects.clone();
+        for object in &mut objects {
+            object.as_map_mut().values_mut().for_each(|value| fill_tree(value, values));
+            object.set_label(PART_OF, &id);
+        }
+        objects
+    }
+}
+
+/// Objects as YAML documents.
+fn documents(objects: &[Object]) -> String {
+    let texts: Vec<String> = objects.iter().map(|object| to_yaml(object.as_value())).collect();
+    texts.join("---\n")
 }
 
 impl Release {
     /// The release's objects. A hole whose value is unknown goes through the templates as a
     /// stand-in of its kind, since they branch on it, and comes out as its marker again.
-    fn objects(&self, known: &Values) -> Result<Arc<Vec<Object>>, ChartError> {
+    fn render(&self, mesh: &MeshFacts, known: &Values) -> Result<Arc<Render>, ChartError> {
         let mut values = Json::Object(Map::clone(&self.values));
         fill_tree(&mut values, known);
         let key = format!("{:?} {} {} {values}", self.chart, self.name, self.namespace);
-        if let Some(objects) = self.renders.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(Arc::clone(objects));
+        if let Some(render) = self.renders.lock().get(&key) {
+            return Ok(Arc::clone(render));
         }
         let stand_ins = stand_ins(&mut values);
         let info = ReleaseInfo::new(&self.name, &self.namespace);
         let manifests = chart::render(self.chart.embedded(), &values, &info, &CAPABILITIES)?;
-        let mut objects: Vec<Object> = manifests.into_iter().map(|manifest| manifest.object).collect();
-        for (stand_in, hole) in &stand_ins {
-            let marker = hole.marker();
-            let mut mark = |text: &mut String| {
-                if text.contains(stand_in.as_str()) {
-                    *text = text.replace(stand_in.as_str(), &marker);
-                }
-            };
-            for object in &mut objects {
-                object.as_map_mut().values_mut().for_each(|value| each_text(value, &mut mark));
+        let id = applyset_id(mesh);
+        let objects = manifests.into_iter().map(|manifest| {
+            let mut object = manifest.object;
+            for (stand_in, hole) in &stand_ins {
+                each_text_of(&mut object, |text| {
+                    if text.contains(stand_in.as_str()) {
+                        *text = text.replace(stand_in.as_str(), &hole.marker());
+                    }
+                });
             }
-        }
-        let objects = Arc::new(objects);
-        self.renders.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&objects));
-        Ok(objects)
+            object.set_label(PART_OF, &id);
+            object
+        });
+        let render = Arc::new(Render { objects: objects.collect(), text: OnceLock::new() });
+        self.renders.lock().insert(key, Arc::clone(&render));
+        Ok(render)
     }
+}
+
+impl Renders {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Render>>> {
+        // A poisoned cache holds whole renders or none.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn each_text_of(object: &mut Object, mut visit: impl FnMut(&mut String)) {
+    object.as_map_mut().values_mut().for_each(|value| each_text(value, &mut visit));
 }
 
 impl ChartName {

@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 /// A desired object may hold markers of holes in its texts; a live one holds
 /// whatever the server said. Its `Debug` leaves out what a Secret holds.
 #[derive(Clone, PartialEq)]
-pub struct Object(Map<String, Value>);
+pub struct Object(Value);
 
 /// Why a value is no Kubernetes object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,8 +41,10 @@ impl std::fmt::Debug for Object {
 impl Object {
     /// Takes a value for an object if it has what names one.
     pub fn from_value(value: Value) -> Result<Self, NotAnObject> {
-        let Value::Object(map) = value else { return Err(NotAnObject::NotAMap) };
-        let object = Self(map);
+        if !value.is_object() {
+            return Err(NotAnObject::NotAMap);
+        }
+        let object = Self(value);
         if object.text(&["apiVersion"]).is_none() {
             return Err(NotAnObject::Lacks("apiVersion"));
         }
@@ -118,27 +120,31 @@ impl Object {
 
     /// The value at a path of map keys.
     pub fn get(&self, path: &[&str]) -> Option<&Value> {
-        let (first, rest) = path.split_first()?;
-        rest.iter().try_fold(self.0.get(*first)?, |value, key| value.get(*key))
+        path.iter().try_fold(&self.0, |value, key| value.get(*key))
     }
 
     /// The whole object as a map.
     pub fn as_map(&self) -> &Map<String, Value> {
+        self.0.as_object().expect("an object is a map")
+    }
+
+    /// The whole object as a value.
+    pub fn as_value(&self) -> &Value {
         &self.0
     }
 
     /// The whole object as a map, to change.
     pub fn as_map_mut(&mut self) -> &mut Map<String, Value> {
-        &mut self.0
+        self.0.as_object_mut().expect("an object is a map")
     }
 
     /// The whole object as a value.
     pub fn into_value(self) -> Value {
-        Value::Object(self.0)
+        self.0
     }
 
     fn metadata_map(&mut self, key: &str) -> &mut Map<String, Value> {
-        let metadata = self.0.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+        let metadata = self.as_map_mut().entry("metadata").or_insert_with(|| Value::Object(Map::new()));
         if !metadata[key].is_object() {
             metadata[key] = Value::Object(Map::new());
         }

@@ -1,0 +1,51 @@
+//! Compiled manifests as the files that `stolos compile` writes.
+
+use std::num::NonZero;
+use std::thread;
+
+use super::{CompileError, Desired, DesiredUnit};
+
+/// One file of the output folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompiledFile {
+    /// Its path in the folder: `cluster1/40-control-plane.yaml`.
+    pub path: String,
+    /// What it holds.
+    pub text: String,
+}
+
+/// Every file of the folder, sorted by path: the order, and a file for each unit.
+///
+/// Units are independent of one another, so they are rendered on all cores.
+pub fn files(desired: &Desired) -> Result<Vec<CompiledFile>, CompileError> {
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = desired.units.len().div_ceil(workers).max(1);
+    let parts: Vec<Result<Vec<CompiledFile>, CompileError>> = thread::scope(|scope| {
+        let running: Vec<_> = desired
+            .units
+            .chunks(share)
+            .map(|units| scope.spawn(move || units.iter().map(|unit| file(desired, unit)).collect()))
+            .collect();
+        running.into_iter().map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    let mut files = vec![CompiledFile { path: "order.txt".to_owned(), text: order_text(desired) }];
+    for part in parts {
+        files.extend(part?);
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(files)
+}
+
+/// `order.txt`: `<stage> <cluster>/<unit> <file>` a line, in apply order.
+pub fn order_text(desired: &Desired) -> String {
+    let width = desired.units.iter().map(|unit| unit.stage).max().unwrap_or(1).to_string().len();
+    desired.units.iter().map(|unit| format!("{:width$} {} {}\n", unit.stage, unit.unit, path(unit))).collect()
+}
+
+fn file(desired: &Desired, unit: &DesiredUnit) -> Result<CompiledFile, CompileError> {
+    Ok(CompiledFile { path: path(unit), text: unit.text(&desired.mesh)? })
+}
+
+fn path(unit: &DesiredUnit) -> String {
+    format!("{}/{}", unit.unit.cluster, unit.unit.file_name())
+}
