@@ -31,3 +31,4 @@ pub mod object;
 pub mod plan;
 pub mod topology;
 pub mod validate;
+pub mod view;

@@ -26,7 +26,10 @@ pub fn files(desired: &Desired) -> Result<Vec<CompiledFile>, CompileError> {
             .chunks(share)
             .map(|units| scope.spawn(move || units.iter().map(|unit| file(desired, unit)).collect()))
             .collect();
-        running.into_iter().map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        running
+            .into_iter()
+            .map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     });
     let mut files = vec![CompiledFile { path: "order.txt".to_owned(), text: order_text(desired) }];
     for part in parts {

@@ -1,0 +1,5 @@
+//! Words and pictures: values of the other stages as text.
+//!
+//! Functions here are pure: a value enters, a text leaves. Only `cli` calls them and prints.
+
+pub mod graph;
