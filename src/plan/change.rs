@@ -1,5 +1,6 @@
 //! One object's difference between desired and live.
 
+use super::Origin;
 use crate::compile::Hole;
 use crate::object::{Object, ObjectRef};
 
@@ -18,6 +19,8 @@ pub enum Action {
     Delete,
     /// It stays, without our fields and label: adopted objects and application namespaces that are no longer asked for.
     Release,
+    /// It stays as it is, and why is the change's note: no longer ours, or it holds what others put there.
+    Keep,
     /// Live is as desired.
     NoOp,
 }
@@ -27,13 +30,29 @@ pub enum Action {
 pub enum Cause {
     /// The topology asks for something else than last time.
     Topology,
-    /// Live differs though the topology did not change.
-    Drift {
-        /// Who changed it, by field manager, if the server says.
-        manager: Option<String>,
-        /// When, RFC 3339, if the server says.
-        time: Option<String>,
-    },
+    /// A value that another unit gives is another than last time.
+    Value,
+    /// Live differs though the topology did not change; by whom, if the server says.
+    Drift(Option<Author>),
+}
+
+/// Who changed a live object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// The field manager: `kubectl-edit`.
+    pub manager: String,
+    /// When, RFC 3339, if the server says.
+    pub time: Option<String>,
+}
+
+/// What happens where another manager holds a field that we ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Conflicts {
+    /// The server refuses.
+    #[default]
+    Refuse,
+    /// The field becomes ours.
+    Force,
 }
 
 /// One object's change.
@@ -51,19 +70,28 @@ pub struct Change {
     pub note: Option<String>,
     /// The UID that the live object had when the plan was made.
     pub uid: Option<String>,
-    /// The desired object, markers for what is known only after apply; none for delete and release.
+    /// What the inventory says of it from now on; decides what a later prune does.
+    pub origin: Origin,
+    /// The desired object as it is sent: Secrets with `data`, what controllers own left out,
+    /// markers for what is known only after apply. None for delete, release and keep.
     pub desired: Option<Object>,
+    /// What the inventory records of the desired object; none where `desired` is none.
+    pub digest: Option<String>,
+    /// Whether apply takes fields from their managers. Only where the plan shows that it does.
+    pub conflicts: Conflicts,
 }
 
 /// One field's difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldChange {
-    /// `spec.ports[name=tls].port`.
+    /// `spec.ports[port=15012,protocol=TCP].targetPort`.
     pub path: String,
     /// What is live.
     pub before: Option<Shown>,
     /// What is desired.
     pub after: Option<Shown>,
+    /// Whose value it is that changes, where it is not ours.
+    pub by: Option<Author>,
 }
 
 /// A field's value as it may be shown.
@@ -75,4 +103,42 @@ pub enum Shown {
     Fingerprint(String),
     /// Known only after apply.
     Later(Vec<Hole>),
+}
+
+impl Action {
+    /// Whether anything is sent to the cluster.
+    pub fn writes(self) -> bool {
+        match self {
+            Self::Create | Self::Adopt | Self::Update | Self::Replace | Self::Delete | Self::Release => true,
+            Self::Keep | Self::NoOp => false,
+        }
+    }
+
+    /// The imperative: `create`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Adopt => "adopt",
+            Self::Update => "update",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+            Self::Release => "release",
+            Self::Keep => "keep",
+            Self::NoOp => "no-op",
+        }
+    }
+}
+
+impl Change {
+    /// Whether pods start anew because of it: a workload's template changes.
+    pub fn restarts(&self) -> bool {
+        let runs_pods = matches!(self.object.kind.as_str(), "Deployment" | "DaemonSet" | "StatefulSet");
+        match self.action {
+            Action::Replace => runs_pods,
+            Action::Adopt | Action::Update => {
+                runs_pods && self.fields.iter().any(|field| field.path.starts_with("spec.template"))
+            }
+            Action::Create | Action::Delete | Action::Release | Action::Keep | Action::NoOp => false,
+        }
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Inventory;
 use crate::diagnostic::Failure;
-use crate::graph::Unit;
 use crate::object::{Object, ObjectRef};
 use crate::topology::ClusterName;
 
@@ -28,45 +28,57 @@ pub enum Reading {
 pub struct LiveCluster {
     /// The UID of its kube-system namespace, which tells clusters apart.
     pub uid: String,
-    /// Its API address, as the context has it.
+    /// Its API address, as other clusters are to use it where `apiServer` is absent.
     pub server: String,
     /// The inventory, where there is one.
     pub inventory: Option<Inventory>,
-    /// Every object that was asked for and exists: those with our label, desired ones
-    /// that the lists lacked, and what the conditions of units look at.
+    /// Every object that was asked for and exists: those with our label, and those that
+    /// [`reads`](super::reads) names.
     pub objects: BTreeMap<ObjectRef, Object>,
+    /// What lies in a namespace, or is of a CustomResourceDefinition, that would be deleted:
+    /// see [`content_reads`](super::content_reads). Metadata is enough. One that is missing here was
+    /// not looked into, and is kept.
+    pub contents: BTreeMap<ObjectRef, Vec<Object>>,
 }
 
-/// What Stolos recorded of its objects in a cluster: an ApplySet parent (KEP-3659).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Inventory {
-    /// The UID of the kube-system namespace of the cluster that it was written for.
-    pub cluster_uid: String,
-    /// Clusters of the mesh when it was written.
-    pub members: Vec<String>,
-    /// Every object that is ours.
-    pub entries: BTreeMap<ObjectRef, InventoryEntry>,
+/// What is known of a live object.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Sighting<'l> {
+    /// It is there.
+    Found(&'l Object),
+    /// It is not.
+    Absent,
+    /// Its cluster could not be read.
+    Unread,
 }
 
-/// One object of the inventory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InventoryEntry {
-    /// Its UID; none where it was recorded before it was created.
-    pub uid: Option<String>,
-    /// Whether it is ours altogether.
-    pub origin: Origin,
-    /// The unit that it belonged to.
-    pub unit: Unit,
-    /// Digest of what was last applied: equal where the topology asks for the same today,
-    /// so that a difference is drift. Never of a secret's plain text without salt.
-    pub digest: String,
+/// Where conditions and outputs look for live objects: a plan's [`Live`], or what apply reads meanwhile.
+pub trait Lookup {
+    /// What is known of an object.
+    fn object(&self, cluster: &ClusterName, object: &ObjectRef) -> Sighting<'_>;
 }
 
-/// Where an object of ours came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// We created it: prune and destroy delete it.
-    Created,
-    /// It was there before: they take back our fields and leave the rest.
-    Adopted,
+impl Live {
+    /// A cluster, if it was read.
+    pub fn cluster(&self, name: &ClusterName) -> Option<&LiveCluster> {
+        match self.clusters.get(name)? {
+            Reading::Read(cluster) => Some(cluster),
+            Reading::Unreachable(_) => None,
+        }
+    }
+}
+
+impl Lookup for Live {
+    fn object(&self, cluster: &ClusterName, object: &ObjectRef) -> Sighting<'_> {
+        match self.cluster(cluster) {
+            Some(cluster) => cluster.objects.get(object).map_or(Sighting::Absent, Sighting::Found),
+            None => Sighting::Unread,
+        }
+    }
+}
+
+impl Lookup for BTreeMap<(ClusterName, ObjectRef), Object> {
+    fn object(&self, cluster: &ClusterName, object: &ObjectRef) -> Sighting<'_> {
+        self.get(&(cluster.clone(), object.clone())).map_or(Sighting::Absent, Sighting::Found)
+    }
 }

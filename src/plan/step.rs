@@ -1,9 +1,11 @@
 //! A plan: steps in order, each a unit's changes and what it waits for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Change;
-use crate::compile::{DesiredCluster, DesiredUnit, Hole, MeshFacts};
+use jiff::Timestamp;
+
+use super::{Action, Change, Inventory};
+use crate::compile::{DesiredCluster, DesiredUnit, Hole, MeshFacts, Values};
 use crate::diagnostic::Failure;
 use crate::graph::Unit;
 use crate::topology::ClusterName;
@@ -22,33 +24,73 @@ pub enum Mode {
 pub struct Plan {
     /// Which way.
     pub mode: Mode,
+    /// When it was made: what ages are counted from. Must not decide anything.
+    pub at: Timestamp,
     /// The mesh.
     pub mesh: MeshFacts,
+    /// Whom the certificates that it issues go back to.
+    pub root: RootOutlook,
     /// The clusters of the topology.
-    pub clusters: BTreeMap<ClusterName, DesiredCluster>,
-    /// Every unit, changed or not, in the order of its stages.
+    pub clusters: BTreeMap<ClusterName, PlannedCluster>,
+    /// Every unit of the clusters that were read, changed or not, in the order of its stages.
     pub steps: Vec<Step>,
     /// Clusters that could not be read: their steps are unknown and are not run.
     pub unknown: BTreeMap<ClusterName, Failure>,
+    /// Holes that live state fills.
+    pub values: Values,
+}
+
+/// What a plan knows of one cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedCluster {
+    /// What the topology says of it.
+    pub facts: DesiredCluster,
+    /// The UID of its kube-system namespace; none where it could not be read.
+    pub uid: Option<String>,
+    /// The inventory that the last apply left.
+    pub inventory: Option<Inventory>,
+}
+
+/// Whom the certificates that a plan issues go back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootOutlook {
+    /// A root that is there: live, or in the files that the topology names.
+    Known {
+        /// The start of its certificate's SHA-256: `5f:3a:91`.
+        fingerprint: String,
+        /// The primary that keeps its key; none where that is a file.
+        keeper: Option<ClusterName>,
+    },
+    /// It is made by this plan.
+    New {
+        /// The primary that will keep it.
+        keeper: ClusterName,
+    },
+    /// Each istiod signs for itself, or the plan does not reach so far.
+    None,
 }
 
 /// The executor's atom: a unit's changes and its wait.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// The unit.
+    /// The unit. No two steps of a plan have the same.
     pub unit: Unit,
     /// Its stage, from 1.
     pub stage: usize,
-    /// The steps that must be done first.
+    /// The steps that must be done first, as far as they are in the plan.
     pub after: Vec<Unit>,
-    /// The changes, no-ops among them, in apply order.
+    /// The changes, no-ops among them, in the order in which they are sent.
     pub changes: Vec<Change>,
-    /// The desired unit with its holes, for `apply` to fill; none where the topology no longer has the unit.
+    /// The desired unit with its holes, for `apply` to fill; none where the topology no longer has
+    /// the unit, and when a mesh is destroyed.
     pub desired: Option<DesiredUnit>,
     /// Holes whose value is known only after apply.
     pub open: Vec<Hole>,
-    /// What its condition still lacks in the live state.
+    /// What its condition still lacks in the live state; none where it is met or is not asked.
     pub unmet: Option<Unmet>,
+    /// Clusters that could not be read and that this step waits for, at whatever distance:
+    /// as long as there is one the step is not run.
+    pub held_by: BTreeSet<ClusterName>,
 }
 
 /// What a condition lacks: for the progress line and for the error of a wait.
@@ -58,4 +100,42 @@ pub struct Unmet {
     pub what: String,
     /// What was seen instead, and what it would take: one line each.
     pub facts: Vec<String>,
+}
+
+impl Step {
+    /// The changes that are sent to the cluster.
+    pub fn writes(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|change| change.action.writes())
+    }
+
+    /// Whether there is nothing to do and nothing to wait for.
+    pub fn is_done(&self) -> bool {
+        self.unmet.is_none() && self.writes().next().is_none()
+    }
+}
+
+impl Plan {
+    /// Whether nothing is to be done. Says nothing of clusters that could not be read.
+    pub fn is_empty(&self) -> bool {
+        self.steps.iter().all(Step::is_done)
+    }
+
+    /// Whether a cluster could not be read.
+    pub fn is_incomplete(&self) -> bool {
+        !self.unknown.is_empty()
+    }
+
+    /// How many objects each action befalls.
+    pub fn counts(&self) -> BTreeMap<Action, usize> {
+        let mut counts = BTreeMap::new();
+        for change in self.steps.iter().flat_map(|step| &step.changes) {
+            *counts.entry(change.action).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The step of a unit.
+    pub fn step(&self, unit: &Unit) -> Option<&Step> {
+        self.steps.iter().find(|step| step.unit == *unit)
+    }
 }

@@ -1,0 +1,165 @@
+//! Why a plan cannot be made: codes and their pages.
+
+use crate::diagnostic::Code;
+
+/// An inventory whose data is not what Stolos writes.
+pub(crate) static INVENTORY_UNREADABLE: Code = Code {
+    name: "inventory-unreadable",
+    summary: "the inventory of a cluster cannot be read",
+    page: "\
+ConfigMap `stolos-<mesh id>` in the mesh namespace lists every object that Stolos made or adopted in
+a cluster. What it lists bounds what is ever deleted. An inventory that cannot be read is therefore an
+error and never an empty one: an empty one would forget every object.
+
+Somebody changed it by hand, or a later Stolos wrote it. Put back what stood there. Where that is lost,
+delete the ConfigMap: the next plan shows every object as one to adopt, nothing is deleted, and objects
+that the topology no longer asks for have to be removed by hand.
+",
+};
+
+/// A context that reaches another cluster than last time.
+pub(crate) static CONTEXT_MOVED: Code = Code {
+    name: "context-moved",
+    summary: "a context reaches another cluster than last time",
+    page: "\
+The inventory records the UID of the kube-system namespace of its cluster. Here the UID that the
+context reaches differs: the kubeconfig's context was pointed elsewhere, or the cluster was made anew
+and its objects restored from a backup.
+
+Nothing is planned, since every difference would be one between two clusters. Point the context
+(`clusters.X.context`, `--context CLUSTER=CONTEXT`) at the cluster that it was. Where the cluster really
+is a new one, delete ConfigMap `stolos-<mesh id>` in its mesh namespace.
+",
+};
+
+/// A member of the mesh that the topology no longer names.
+pub(crate) static CLUSTER_VANISHED: Code = Code {
+    name: "cluster-vanished",
+    summary: "a cluster of the mesh is no longer in the topology",
+    page: "\
+An inventory names a cluster that the topology does not. Removing an entry from a file may be a slip, a
+merge gone wrong, or one file of a folder that was not given, so it never deletes anything: neither what
+runs in that cluster nor what others hold for it.
+
+Put the cluster back. To take the mesh down, run `stolos destroy` with the topology that still names
+every cluster.
+",
+};
+
+/// An object that another tool or mesh holds.
+pub(crate) static OBJECT_OF_ANOTHER_APPLY_SET: Code = Code {
+    name: "object-of-another-apply-set",
+    summary: "an object belongs to another apply set",
+    page: "\
+Label `applyset.kubernetes.io/part-of` says which tool's set an object belongs to. A member belongs to
+one set alone: two tools that both prune by it would delete each other's work.
+
+Another mesh of Stolos in the same cluster, or `kubectl apply --prune --applyset`, put it there. One
+mesh per cluster: remove the object from the other set first, then plan again.
+",
+};
+
+/// A field that another tool applies.
+pub(crate) static FIELD_CONFLICT: Code = Code {
+    name: "field-conflict",
+    summary: "another tool applies a field that the topology sets",
+    page: "\
+Server-side apply records who sets each field. Here a field has another value than the topology asks for,
+and whoever set it did so by an apply of its own: a GitOps engine, a Helm that applies, another operator.
+It would set the field back at its next run.
+
+Take the object out of the other tool. To take the fields from it once, run the command again with
+`--force-conflicts`. A field that somebody changed by hand (`kubectl edit`) is no conflict but drift: it
+is shown and taken back.
+",
+};
+
+/// An object of others that would have to be deleted to be adopted.
+pub(crate) static ADOPTION_NEEDS_DELETE: Code = Code {
+    name: "adoption-needs-delete",
+    summary: "an existing object differs in a field that cannot be changed",
+    page: "\
+An object of the name that the topology needs exists already, was not made by Stolos, and differs in a
+field that Kubernetes never changes: a Deployment's selector, a Secret's type, a binding's role. To bring
+it in line it would have to be deleted, and what others made is never deleted.
+
+Delete or rename it yourself, then plan again.
+",
+};
+
+/// A root that cannot be found while certificates of it exist.
+pub(crate) static ROOT_LOST: Code = Code {
+    name: "root-lost",
+    summary: "the mesh's generated root is gone, though certificates were issued",
+    page: "\
+With `trust.root: generate` the key of the root lives in Secret `stolos-root` of one primary. No cluster
+has it, yet at least one primary holds a `cacerts`. A second root would split the mesh: workloads that
+trust one refuse those that trust the other. So none is ever made by accident.
+
+Restore Secret `stolos-root` from a backup. Or, if the mesh may be cut while it is issued anew, delete
+Secret `cacerts` in every primary and apply again: a new root is made and every istiod restarted.
+",
+};
+
+/// A primary that has to be read before a root is made or used.
+pub(crate) static CLUSTER_UNREACHABLE: Code = Code {
+    name: "cluster-unreachable",
+    summary: "a cluster must be read before certificates are issued",
+    page: "\
+A certificate is to be issued, and no cluster that could be read holds the mesh's root. One that could not
+be read may: making another root would split the mesh in two.
+
+Make the cluster reachable and plan again.
+",
+};
+
+/// A hostname where only an address will do.
+pub(crate) static CONTROL_PLANE_ADDRESS_HOSTNAME: Code = Code {
+    name: "control-plane-address-hostname",
+    summary: "the control plane's load balancer has a hostname where an address is needed",
+    page: "\
+A remote reaches its control plane through a Service without selector whose endpoints are that address. A
+hostname makes it an ExternalName Service. Proxies cope with one, but the API server, which calls the
+injecting webhook through it, resolves it to the wrong port or refuses it altogether
+(istio/istio#45014), and every Pod creation in an injected namespace would fail.
+
+Set `clusters.<primary>.controlPlane.address` (or the remote's own) to an IP address that leads to the
+same load balancer, or have the load balancer report addresses.
+",
+};
+
+/// A dry run that the server refuses.
+pub(crate) static DRY_RUN_REFUSED: Code = Code {
+    name: "dry-run-refused",
+    summary: "the API server would refuse a change",
+    page: "\
+A dry run asks the server what a change would do, without doing it. Here the server refuses it: a webhook
+or a policy forbids it, or the object is not valid on this version of Kubernetes. The apply would fail in
+the same way.
+",
+};
+
+/// The certificate of the given root is not usable.
+pub(crate) static ROOT_UNUSABLE: Code = Code {
+    name: "root-unusable",
+    summary: "the certificate of the mesh's root cannot be used",
+    page: "\
+`trust.root.certificate`, or the certificate in Secret `stolos-root`, is no certificate of an authority
+that can issue intermediates today: it cannot be read, is no CA, or has expired.
+",
+};
+
+/// The codes that this stage raises.
+pub static CODES: &[&Code] = &[
+    &INVENTORY_UNREADABLE,
+    &CONTEXT_MOVED,
+    &CLUSTER_VANISHED,
+    &OBJECT_OF_ANOTHER_APPLY_SET,
+    &FIELD_CONFLICT,
+    &ADOPTION_NEEDS_DELETE,
+    &ROOT_LOST,
+    &CLUSTER_UNREACHABLE,
+    &CONTROL_PLANE_ADDRESS_HOSTNAME,
+    &DRY_RUN_REFUSED,
+    &ROOT_UNUSABLE,
+];
