@@ -30,5 +30,4 @@ pub mod graph;
 pub mod object;
 pub mod plan;
 pub mod topology;
-pub mod validate;
-pub mod view;
+pub mod trust;
