@@ -1,0 +1,155 @@
+//! The pages of what can go wrong with a cluster.
+
+use crate::diagnostic::Code;
+
+pub(super) static CLUSTER_UNREACHABLE: Code = Code {
+    name: "cluster-unreachable",
+    summary: "a cluster cannot be reached or does not answer",
+    page: "\
+The API server of a cluster refused the connection, broke it, or did not answer in time. A read is
+given up after 10 seconds, a write after 40, a connection that does not come about after 5.
+Connections that break and answers such as `503` are tried again a few times first.
+
+A cluster that cannot be read is *unknown*: its objects count neither as there nor as missing.
+`stolos plan` shows the rest and exits with 3; `stolos apply` does what does not depend on it.
+
+Check that `kubectl --context CONTEXT get --raw /readyz` answers, then run the same command again.
+",
+};
+
+pub(super) static KUBECONFIG_UNREADABLE: Code = Code {
+    name: "kubeconfig-unreadable",
+    summary: "a kubeconfig cannot be read",
+    page: "\
+Contexts come from the file of `--kubeconfig`; without it from the files that the environment
+variable `KUBECONFIG` lists, merged; without that from `~/.kube/config`. The file is missing, may not
+be read, or is no kubeconfig. Its contents are never printed.
+
+`kubectl config view --kubeconfig FILE` says what is wrong with a file. To try a topology without any
+cluster, add `--sandbox`.
+",
+};
+
+pub(super) static CONTEXT_MISSING: Code = Code {
+    name: "context-missing",
+    summary: "no kubeconfig has the context of a cluster",
+    page: "\
+Every cluster of a topology is reached through a context of a kubeconfig: the one that
+`clusters.X.context` names, or else one that is called as the cluster is. Stolos never falls back on
+the current context: it must not be possible to change a cluster by mistake.
+
+Name the context in the topology, or for one run with `--context CLUSTER=CONTEXT`.
+`kubectl config get-contexts -o name` lists those that there are.
+",
+};
+
+pub(super) static CONTEXT_UNUSABLE: Code = Code {
+    name: "context-unusable",
+    summary: "a context cannot be used",
+    page: "\
+The context is there, but what it names is not usable: its cluster is missing or has no server, a
+certificate or key file cannot be read, or the credential plugin of its user does not answer.
+
+`kubectl --context CONTEXT version` fails the same way and often says more.
+",
+};
+
+pub(super) static CREDENTIALS_REFUSED: Code = Code {
+    name: "credentials-refused",
+    summary: "a cluster does not accept the credentials",
+    page: "\
+The API server answered `401 Unauthorized`, or the context's credential plugin gave no credentials.
+The token or certificate has expired, belongs to another cluster, or the plugin needs a login first.
+
+`kubectl --context CONTEXT auth whoami` shows the same. Log in again and run the same command again.
+",
+};
+
+pub(super) static FORBIDDEN: Code = Code {
+    name: "forbidden",
+    summary: "the credentials lack a right",
+    page: "\
+The API server answered `403 Forbidden` and says which right is missing. Planning needs to read what
+the topology declares; applying needs to create, patch and delete it, to read events, and to write
+the inventory, a ConfigMap in the mesh namespace. Istio's roles hold wide rights, and Kubernetes lets
+only those grant a right who have it (or `escalate`).
+
+An admission webhook that denies a request answers `403` too; then its message stands there.
+",
+};
+
+pub(super) static KIND_UNKNOWN: Code = Code {
+    name: "kind-unknown",
+    summary: "a kind is not known",
+    page: "\
+Either the cluster has no such kind, because its CustomResourceDefinition is missing or is not
+established yet, or Stolos has no entry for it in its table of kinds and cannot tell its address.
+",
+};
+
+pub(super) static OBJECT_MISSING: Code = Code {
+    name: "object-missing",
+    summary: "an object or its namespace is not there",
+    page: "\
+The API server answered `404 Not Found`: somebody deleted the object, or the namespace that it would
+be created in, between plan and apply. Run the same command again: it plans anew.
+",
+};
+
+pub(super) static FIELD_CONFLICT: Code = Code {
+    name: "field-conflict",
+    summary: "another manager owns a field and holds another value",
+    page: "\
+Stolos writes with server-side apply. The API server keeps, for each field, who set it last. A field
+that Stolos wants to set is owned by somebody else who set another value: a person with
+`kubectl edit`, another controller, a GitOps engine.
+
+Decide who owns it. Where it is Stolos, run `stolos apply --force-conflicts`, which takes the fields
+over and says so. Where it is the other, leave the value to it: remove it from the topology's values.
+",
+};
+
+pub(super) static OBJECT_CHANGED: Code = Code {
+    name: "object-changed",
+    summary: "an object is not the one that the plan saw",
+    page: "\
+Every delete names the UID of the object that the plan saw. Meanwhile somebody deleted the object and
+made another of the same name, so it was left alone. Run the same command again: it plans anew.
+",
+};
+
+pub(super) static OBJECT_REFUSED: Code = Code {
+    name: "object-refused",
+    summary: "a cluster refuses an object",
+    page: "\
+The API server or an admission webhook found the object wrong and said which field. What the topology
+itself says is checked before; this comes from user values (`istio.values`, `clusters.X.values`), from
+a policy of the cluster, or from a Kubernetes version that does not know a field yet.
+",
+};
+
+pub(super) static CLUSTER_ERROR: Code = Code {
+    name: "cluster-error",
+    summary: "a cluster answered with an error of its own",
+    page: "\
+The API server answered with an error that is not about the request (a `5xx` that stayed after
+several attempts), or with something that is no answer of a Kubernetes API, as a proxy or a wrong
+address does.
+",
+};
+
+/// The codes that this stage raises.
+pub static CODES: &[&Code] = &[
+    &CLUSTER_ERROR,
+    &CLUSTER_UNREACHABLE,
+    &CONTEXT_MISSING,
+    &CONTEXT_UNUSABLE,
+    &CREDENTIALS_REFUSED,
+    &FIELD_CONFLICT,
+    &FORBIDDEN,
+    &KIND_UNKNOWN,
+    &KUBECONFIG_UNREADABLE,
+    &OBJECT_CHANGED,
+    &OBJECT_MISSING,
+    &OBJECT_REFUSED,
+];

@@ -1,0 +1,22 @@
+//! The one door to live clusters: list, read, dry-run, apply, delete, watch.
+//!
+//! A kubeconfig context or the URL of a sandbox enters; a [`Cluster`] leaves,
+//! whose verbs take and give [`Object`](crate::object::Object)s. Whatever goes wrong is a
+//! [`ClusterError`] that names cluster, object and attempts. Plurals come from
+//! the table of kinds, so that nothing is discovered. Only `client.rs` names
+//! `kube`.
+
+mod address;
+mod client;
+mod codes;
+mod error;
+mod status;
+mod verbs;
+mod watch;
+
+pub use address::Selection;
+pub use client::{ContextError, Contexts, Limits, Transport, TransportError};
+pub use codes::CODES;
+pub use error::{ClusterError, Fault, FieldCause};
+pub use verbs::{ApplyOptions, Cluster, Conflicts, Deleted, FIELD_MANAGER, Listing, Write};
+pub use watch::{Seen, Watch};

@@ -1,0 +1,373 @@
+//! What can be asked of a cluster.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::address::{self, Query, Selection};
+use super::client::{Answer, Call};
+use super::status::{self, Privacy};
+use super::{ClusterError, Fault, Transport, TransportError, Watch};
+use crate::object::{GroupKind, KindInfo, Object, ObjectRef};
+use crate::topology::ClusterName;
+
+/// Our name as a field manager.
+pub const FIELD_MANAGER: &str = "stolos";
+
+/// How often a request is sent at most.
+const ATTEMPTS: u32 = 4;
+/// The pause before the second attempt; each further one is twice as long.
+const PAUSE: Duration = Duration::from_millis(200);
+/// The longest pause that a server may ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How many objects one page of a list holds.
+const PAGE: &str = "500";
+
+/// One live cluster. Cheap to clone.
+#[derive(Clone)]
+pub struct Cluster {
+    name: ClusterName,
+    server: String,
+    transport: Transport,
+    sent: Arc<AtomicUsize>,
+}
+
+/// How an object is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ApplyOptions {
+    /// Whether it is written.
+    pub write: Write,
+    /// What becomes of fields that others own.
+    pub conflicts: Conflicts,
+}
+
+/// Whether an object is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Write {
+    /// It is.
+    #[default]
+    Persist,
+    /// The server says what would come of it, and forgets it.
+    DryRun,
+}
+
+/// What becomes of fields that other managers own with other values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Conflicts {
+    /// They are an error.
+    #[default]
+    Fail,
+    /// They become ours.
+    Force,
+}
+
+/// What came of a delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// The server deletes it; it may take a while until it is gone.
+    Requested,
+    /// It was not there.
+    Absent,
+}
+
+/// What came of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing {
+    /// The objects.
+    pub objects: Vec<Object>,
+    /// The version from which a watch goes on.
+    pub resource_version: String,
+}
+
+/// A request in words, and how to read its answer.
+struct Asked {
+    words: String,
+    kind: String,
+    privacy: Privacy,
+}
+
+impl Cluster {
+    /// A cluster behind a transport. `server` is the API address that other clusters use.
+    pub fn new(name: ClusterName, server: impl Into<String>, transport: Transport) -> Self {
+        Self { name, server: server.into(), transport, sent: Arc::default() }
+    }
+
+    /// Its name in the topology.
+    pub fn name(&self) -> &ClusterName {
+        &self.name
+    }
+
+    /// Its API address as other clusters use it.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// How many requests were sent, attempts counted.
+    pub fn requests(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// The version of its API server: `v1.33.1`.
+    pub async fn server_version(&self) -> Result<String, ClusterError> {
+        let asked = Asked::open("read its version", "version");
+        let body = self.ask(&asked, get("/version".to_owned())).await?;
+        match body["gitVersion"].as_str() {
+            Some(version) => Ok(status::clean(version)),
+            None => Err(self.error(&asked, 1, Fault::Unintelligible("no gitVersion".to_owned()))),
+        }
+    }
+
+    /// The UID of its kube-system namespace, which tells clusters apart.
+    pub async fn uid(&self) -> Result<String, ClusterError> {
+        let namespace = ObjectRef {
+            group: String::new(),
+            kind: "Namespace".to_owned(),
+            namespace: None,
+            name: "kube-system".to_owned(),
+        };
+        let asked = Asked::open("read Namespace kube-system", "Namespace");
+        let found = self.get(&namespace).await?;
+        match found.as_ref().and_then(Object::uid) {
+            Some(uid) => Ok(uid.to_owned()),
+            None => {
+                let reason = "it has no namespace kube-system".to_owned();
+                Err(self.error(&asked, 1, Fault::Unintelligible(reason)))
+            }
+        }
+    }
+
+    /// One object; none where it is not there. A kind that is not served is an error.
+    pub async fn get(&self, object: &ObjectRef) -> Result<Option<Object>, ClusterError> {
+        let asked = Asked::about("read", object);
+        let info = self.info(&asked, &object.group_kind())?;
+        match self.ask(&asked, get(address::object(info, info.version(), object))).await {
+            Ok(body) => self.object(&asked, body).map(Some),
+            Err(ClusterError { fault: Fault::NotFound(_), .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The objects of a kind, page by page. A kind that is not served is an error.
+    pub async fn list(&self, kind: &GroupKind, selection: &Selection) -> Result<Listing, ClusterError> {
+        let asked = Asked::open(&format!("list {kind}"), &kind.to_string());
+        let info = self.info(&asked, kind)?;
+        match self.pages(&asked, info, selection, Some(PAGE)).await {
+            // The state that the pages were cut from is gone: all at once, then.
+            Err(ClusterError { fault: Fault::Expired, .. }) => {
+                self.pages(&asked, info, selection, None).await
+            }
+            listing => listing,
+        }
+    }
+
+    async fn pages(
+        &self,
+        asked: &Asked,
+        info: &'static KindInfo,
+        selection: &Selection,
+        limit: Option<&str>,
+    ) -> Result<Listing, ClusterError> {
+        let path = address::collection(info, info.version(), selection.namespace.as_deref());
+        let mut objects = Vec::new();
+        let mut go_on = String::new();
+        loop {
+            let mut query = selection.query();
+            if let Some(limit) = limit {
+                query.add("limit", limit);
+            }
+            if !go_on.is_empty() {
+                query.add("continue", &go_on);
+            }
+            let mut body = self.ask(asked, get(query.on(&path))).await?;
+            let Some(Value::Array(items)) = body.get_mut("items").map(Value::take) else {
+                return Err(self.error(asked, 1, Fault::Unintelligible("a list without items".to_owned())));
+            };
+            for mut item in items {
+                // Items of a typed list do not repeat what the list is of.
+                if let Value::Object(map) = &mut item {
+                    map.entry("apiVersion").or_insert_with(|| info.api_version().into());
+                    map.entry("kind").or_insert_with(|| info.kind.into());
+                }
+                objects.push(self.object(asked, item)?);
+            }
+            go_on = body["metadata"]["continue"].as_str().unwrap_or_default().to_owned();
+            if go_on.is_empty() {
+                let resource_version =
+                    body["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
+                return Ok(Listing { objects, resource_version });
+            }
+        }
+    }
+
+    /// Applies an object on the server's side as field manager `stolos`, unknown fields refused;
+    /// gives it as it is then, or as it would be.
+    pub async fn apply(&self, object: &Object, options: ApplyOptions) -> Result<Object, ClusterError> {
+        let reference = object.reference();
+        let asked = Asked::about("apply", &reference);
+        let info = self.info(&asked, &reference.group_kind())?;
+        let (_, version) = crate::object::split_api_version(object.api_version());
+        let mut query = Query::default();
+        query.add("fieldManager", FIELD_MANAGER);
+        query.add("fieldValidation", "Strict");
+        query.add("force", if options.conflicts == Conflicts::Force { "true" } else { "false" });
+        if options.write == Write::DryRun {
+            query.add("dryRun", "All");
+        }
+        let call = Call {
+            method: Method::PATCH,
+            path: query.on(&address::object(info, version, &reference)),
+            // JSON is YAML.
+            content_type: "application/apply-patch+yaml",
+            body: Value::Object(object.as_map().clone()).to_string().into_bytes(),
+        };
+        let body = self.ask(&asked, call).await?;
+        self.object(&asked, body)
+    }
+
+    /// Deletes an object if it still has this UID; what it owns goes with it in the background.
+    pub async fn delete(&self, object: &ObjectRef, uid: Option<&str>) -> Result<Deleted, ClusterError> {
+        let asked = Asked::about("delete", object);
+        let info = self.info(&asked, &object.group_kind())?;
+        let mut options =
+            json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"});
+        if let Some(uid) = uid {
+            options["preconditions"] = json!({"uid": uid});
+        }
+        let call = Call {
+            method: Method::DELETE,
+            path: address::object(info, info.version(), object),
+            content_type: "application/json",
+            body: options.to_string().into_bytes(),
+        };
+        match self.ask(&asked, call).await {
+            Ok(_) => Ok(Deleted::Requested),
+            // Where the kind has gone, its objects have gone with it.
+            Err(ClusterError { fault: Fault::NotFound(_) | Fault::KindUnknown(_), .. }) => {
+                Ok(Deleted::Absent)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Watches objects of a kind: their state now, then each change.
+    pub fn watch(&self, kind: GroupKind, selection: Selection) -> Watch {
+        Watch::new(self.clone(), kind, selection)
+    }
+
+    /// Opens the stream of a watch.
+    pub(super) async fn open_stream(
+        &self,
+        kind: &GroupKind,
+        selection: &Selection,
+        resource_version: &str,
+        seconds: u64,
+    ) -> Result<super::client::Lines, ClusterError> {
+        let asked = Asked::open(&format!("watch {kind}"), &kind.to_string());
+        let info = self.info(&asked, kind)?;
+        let mut query = selection.query();
+        query.add("watch", "true");
+        query.add("allowWatchBookmarks", "true");
+        query.add("resourceVersion", resource_version);
+        query.add("timeoutSeconds", &seconds.to_string());
+        let path = address::collection(info, info.version(), selection.namespace.as_deref());
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        match self.transport.stream(&get(query.on(&path))).await {
+            Ok((200, lines)) => Ok(lines),
+            Ok((code, _)) => {
+                let fault = status::fault(code, None, &asked.kind, asked.privacy);
+                Err(self.error(&asked, 1, fault))
+            }
+            Err(error) => Err(self.error(&asked, 1, unreached(error))),
+        }
+    }
+
+    /// An error of a watch.
+    pub(super) fn watch_error(&self, kind: &GroupKind, fault: Fault) -> ClusterError {
+        self.error(&Asked::open(&format!("watch {kind}"), &kind.to_string()), 1, fault)
+    }
+
+    /// Sends a request until it is answered, a few times at most. All our requests may be
+    /// sent twice: reads, server-side applies, and deletes of one UID.
+    async fn ask(&self, asked: &Asked, call: Call) -> Result<Value, ClusterError> {
+        let mut pause = PAUSE;
+        let mut attempt = 1;
+        loop {
+            self.sent.fetch_add(1, Ordering::Relaxed);
+            let (fault, wait) = match self.transport.send(&call).await {
+                Ok(answer) => match status::read(&answer, &asked.kind, asked.privacy) {
+                    Ok(body) => return Ok(body),
+                    Err(fault) => {
+                        let wait = again_after(&answer, &fault, pause);
+                        (fault, wait)
+                    }
+                },
+                Err(error) => {
+                    let wait = matches!(error, TransportError::Broken(_)).then_some(pause);
+                    (unreached(error), wait)
+                }
+            };
+            match wait {
+                Some(wait) if attempt < ATTEMPTS => tokio::time::sleep(wait).await,
+                Some(_) | None => return Err(self.error(asked, attempt, fault)),
+            }
+            attempt += 1;
+            pause *= 2;
+        }
+    }
+
+    fn info(&self, asked: &Asked, kind: &GroupKind) -> Result<&'static KindInfo, ClusterError> {
+        address::info(kind).map_err(|fault| self.error(asked, 0, fault))
+    }
+
+    fn object(&self, asked: &Asked, body: Value) -> Result<Object, ClusterError> {
+        Object::from_value(body).map_err(|reason| {
+            self.error(asked, 1, Fault::Unintelligible(format!("an object was expected, but {reason}")))
+        })
+    }
+
+    fn error(&self, asked: &Asked, attempts: u32, fault: Fault) -> ClusterError {
+        ClusterError { cluster: self.name.clone(), request: asked.words.clone(), attempts, fault }
+    }
+}
+
+impl Asked {
+    fn open(words: &str, kind: &str) -> Self {
+        Self { words: words.to_owned(), kind: kind.to_owned(), privacy: Privacy::Open }
+    }
+
+    fn about(verb: &str, object: &ObjectRef) -> Self {
+        let secret = object.group.is_empty() && object.kind == "Secret";
+        Self {
+            words: format!("{verb} {object}"),
+            kind: object.group_kind().to_string(),
+            privacy: if secret && verb == "apply" { Privacy::Secret } else { Privacy::Open },
+        }
+    }
+}
+
+fn get(path: String) -> Call {
+    Call { method: Method::GET, path, content_type: "", body: Vec::new() }
+}
+
+/// How long to wait before the request is sent again; none where that would not help.
+fn again_after(answer: &Answer, fault: &Fault, pause: Duration) -> Option<Duration> {
+    let passing = match fault {
+        Fault::Server { status, .. } => matches!(status, 409 | 429 | 500 | 502 | 503 | 504),
+        _ => false,
+    };
+    let asked = answer.retry_after.map(Duration::from_secs).unwrap_or_default();
+    passing.then(|| asked.max(pause).min(LONGEST_PAUSE))
+}
+
+fn unreached(error: TransportError) -> Fault {
+    match error {
+        TransportError::Broken(reason) | TransportError::Refused(reason) => {
+            Fault::Unreachable(status::clean(&reason))
+        }
+        TransportError::Silent(_) => Fault::Silent(error.to_string()),
+        TransportError::Credentials(reason) => Fault::Credentials(status::clean(&reason)),
+    }
+}

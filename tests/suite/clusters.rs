@@ -1,0 +1,185 @@
+//! Clusters that fail: each becomes a clear error within the limits.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use stolos::cluster::{ApplyOptions, Cluster, Fault, Limits, Seen, Selection, Transport};
+use stolos::object::{GroupKind, Object, ObjectRef};
+
+use crate::support::scripted::{Reply, Scripted};
+
+/// Limits that a test can wait for.
+const SHORT: Limits = Limits {
+    connect: Duration::from_millis(500),
+    read: Duration::from_millis(500),
+    write: Duration::from_millis(500),
+};
+
+fn cluster(url: &str) -> Cluster {
+    let transport = Transport::plain(url, SHORT).expect("a URL");
+    Cluster::new("west".into(), "https://west.sandbox.invalid:6443", transport)
+}
+
+fn config_map(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
+        "name": name, "namespace": "istio-system", "uid": "u1", "resourceVersion": "7",
+    }})
+}
+
+fn istio() -> ObjectRef {
+    Object::from_value(config_map("istio")).expect("an object").reference()
+}
+
+fn config_maps() -> GroupKind {
+    GroupKind { group: String::new(), kind: "ConfigMap".to_owned() }
+}
+
+#[tokio::test]
+async fn a_cluster_that_refuses_is_named_after_a_few_attempts() {
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+        listener.local_addr().expect("an address")
+    };
+    let error = cluster(&format!("http://{closed}")).uid().await.expect_err("nobody listens");
+    let failure = error.failure();
+    assert_eq!(failure.code.name, "cluster-unreachable");
+    assert_eq!(failure.message, "west cannot be reached: Connection refused (os error 111), 4 attempts");
+    assert_eq!(failure.facts, ["asked to read Namespace kube-system"]);
+}
+
+#[tokio::test]
+async fn a_cluster_that_never_answers_is_given_up_in_time() {
+    let server = Scripted::new(vec![Reply::Silence]).await;
+    let start = Instant::now();
+    let error = cluster(&server.url).uid().await.expect_err("it is silent");
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!(error.failure().message, "west does not answer: no answer within 0.5 s");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_tried_again() {
+    let server =
+        Scripted::new(vec![Reply::Reset, Reply::Text(503, "busy"), Reply::Json(200, config_map("istio"))])
+            .await;
+    let cluster = cluster(&server.url);
+    let found = cluster.get(&istio()).await.expect("the third attempt is answered");
+    assert_eq!(found.as_ref().and_then(Object::uid), Some("u1"));
+    assert_eq!(cluster.requests(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_that_always_breaks_is_an_error_that_counts() {
+    let server = Scripted::new(vec![Reply::Reset]).await;
+    let error = cluster(&server.url).get(&istio()).await.expect_err("it always breaks");
+    assert_eq!(error.attempts, 4);
+    assert!(matches!(error.fault, Fault::Unreachable(_)), "{error}");
+}
+
+#[tokio::test]
+async fn an_error_of_the_server_is_passed_on_after_a_few_attempts() {
+    let body = json!({"kind": "Status", "message": "etcd is away"});
+    let server = Scripted::new(vec![Reply::Json(500, body)]).await;
+    let error = cluster(&server.url).get(&istio()).await.expect_err("500");
+    assert_eq!(
+        error.failure().message,
+        "west: read ConfigMap istio-system/istio: the server answered 500: etcd is away, 4 attempts"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_api_server_is_told_from_an_empty_one() {
+    let server = Scripted::new(vec![Reply::Text(200, "<html>hello</html>")]).await;
+    let error = cluster(&server.url).uid().await.expect_err("a web page");
+    assert_eq!(error.failure().code.name, "cluster-error");
+    let server = Scripted::new(vec![Reply::Text(404, "not here")]).await;
+    let error = cluster(&server.url).uid().await.expect_err("no API");
+    assert_eq!(error.fault, Fault::KindUnknown("Namespace".to_owned()));
+}
+
+#[tokio::test]
+async fn refused_credentials_are_not_tried_again() {
+    let server =
+        Scripted::new(vec![Reply::Json(401, json!({"kind": "Status", "message": "Unauthorized"}))]).await;
+    let error = cluster(&server.url).get(&istio()).await.expect_err("401");
+    assert_eq!((error.failure().code.name, server.requests().len()), ("credentials-refused", 1));
+}
+
+#[tokio::test]
+async fn a_list_is_read_page_by_page() {
+    let page = |name: &str, go_on: &str| {
+        json!({"kind": "ConfigMapList", "metadata": {"resourceVersion": "9", "continue": go_on},
+               "items": [{"metadata": {"name": name, "namespace": "istio-system"}}]})
+    };
+    let server =
+        Scripted::new(vec![Reply::Json(200, page("a", "n=1")), Reply::Json(200, page("b", ""))]).await;
+    let listing =
+        cluster(&server.url).list(&config_maps(), &Selection::labelled("a/b", "c")).await.expect("two pages");
+    let names: Vec<String> = listing.objects.iter().map(|object| object.reference().to_string()).collect();
+    assert_eq!(names, ["ConfigMap istio-system/a", "ConfigMap istio-system/b"]);
+    assert_eq!(
+        server.requests(),
+        [
+            "GET /api/v1/configmaps?labelSelector=a%2Fb%3Dc&limit=500",
+            "GET /api/v1/configmaps?labelSelector=a%2Fb%3Dc&limit=500&continue=n%3D1",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_apply_is_server_side_strict_and_ours() {
+    let server = Scripted::new(vec![Reply::Json(200, config_map("istio"))]).await;
+    let object = Object::from_value(config_map("istio")).expect("an object");
+    cluster(&server.url).apply(&object, ApplyOptions::default()).await.expect("applied");
+    assert_eq!(
+        server.requests(),
+        [
+            "PATCH /api/v1/namespaces/istio-system/configmaps/istio?fieldManager=stolos&fieldValidation=Strict&force=false"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_secret_that_is_refused_is_not_quoted() {
+    let body = json!({
+        "kind": "Status", "reason": "Invalid", "message": "Secret \"cacerts\" is invalid: hunter2",
+        "details": {"name": "cacerts", "causes": [{"field": "data[ca-key.pem]", "message": "hunter2"}]},
+    });
+    let server = Scripted::new(vec![Reply::Json(422, body)]).await;
+    let object = Object::from_value(json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "cacerts", "namespace": "istio-system"},
+    }))
+    .expect("an object");
+    let error = cluster(&server.url).apply(&object, ApplyOptions::default()).await.expect_err("422");
+    let failure = error.failure();
+    assert_eq!(failure.message, "west: apply Secret istio-system/cacerts: the object is refused: Invalid");
+    assert_eq!(failure.facts, ["data[ca-key.pem]"]);
+}
+
+#[tokio::test]
+async fn a_watch_goes_on_where_it_broke_and_reads_all_again_when_it_must() {
+    let list = |version: &str| json!({"kind": "ConfigMapList", "metadata": {"resourceVersion": version}, "items": []});
+    let server = Scripted::new(vec![
+        Reply::Json(200, list("5")),
+        Reply::Lines(vec![json!({"type": "ADDED", "object": config_map("istio")})]),
+        Reply::Lines(vec![json!({"type": "ERROR", "object": {"kind": "Status", "code": 410}})]),
+        Reply::Json(200, list("9")),
+        Reply::Open(vec![json!({"type": "DELETED", "object": config_map("istio")})]),
+    ])
+    .await;
+    let mut watch = cluster(&server.url).watch(config_maps(), Selection::of(&istio()));
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        seen.push(watch.next().await.expect("it goes on"));
+    }
+    let object = Object::from_value(config_map("istio")).expect("an object");
+    assert_eq!(seen, [Seen::State(vec![]), Seen::Changed(object), Seen::State(vec![]), Seen::Gone(istio())]);
+    let versions: Vec<String> = server
+        .requests()
+        .iter()
+        .filter_map(|request| request.split("resourceVersion=").nth(1))
+        .filter_map(|rest| rest.split('&').next())
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(versions, ["5", "7", "9"]);
+}
