@@ -32,3 +32,5 @@ pub mod object;
 pub mod plan;
 pub mod topology;
 pub mod trust;
+pub mod validate;
+pub mod view;
