@@ -6,6 +6,7 @@
 
 mod change;
 pub(crate) mod codes;
+pub mod done;
 mod inputs;
 mod inventory;
 mod live;

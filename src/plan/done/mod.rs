@@ -1,0 +1,233 @@
+//! When a unit is done, and what it then gives to others: predicates on live objects.
+//!
+//! A unit's condition and what was read enter; what it still lacks leaves, in words that name
+//! it. The plan asks once, `apply` asks again and again while it waits: both get the same answer.
+
+mod registration;
+mod workload;
+
+use serde_json::Value;
+
+use super::{Lookup, Sighting, Unmet};
+use crate::compile::{Done, Hole, Output, Values};
+use crate::graph::Unit;
+use crate::object::{Object, ObjectRef};
+use crate::topology::ClusterName;
+
+/// What the condition of a unit looks at, and what its outputs are read from.
+///
+/// `objects` are the unit's own.
+pub fn reads(unit: &Unit, done: &Done, objects: &[ObjectRef]) -> Vec<(ClusterName, ObjectRef)> {
+    let here = |objects: &[&ObjectRef]| -> Vec<(ClusterName, ObjectRef)> {
+        objects.iter().map(|object| (unit.cluster.clone(), (*object).clone())).collect()
+    };
+    match done {
+        Done::Exists | Done::Established => here(&objects.iter().collect::<Vec<_>>()),
+        Done::ControlPlane { deployment, webhook } => here(&[deployment, webhook]),
+        Done::Gateway { deployment, address } => {
+            let service = address.iter().chain(objects.iter().filter(|object| object.kind == "Service"));
+            here(&std::iter::once(deployment).chain(service).collect::<Vec<_>>())
+        }
+        Done::Address { service } => here(&[service]),
+        Done::Token { secret } => here(&[secret]),
+        Done::Registered { cluster, effects: Some(effects) } => {
+            let mut reads = here(&[&effects.secret, &effects.deployment]);
+            let there = [&effects.webhook, &effects.root, &effects.namespace];
+            reads.extend(there.map(|object| (cluster.clone(), object.clone())));
+            reads
+        }
+        Done::Registered { effects: None, .. } => here(&objects.iter().collect::<Vec<_>>()),
+    }
+}
+
+/// What a unit's condition still lacks; none where the unit is done.
+pub fn unmet(unit: &Unit, done: &Done, objects: &[ObjectRef], live: &impl Lookup) -> Option<Unmet> {
+    let cluster = &unit.cluster;
+    match done {
+        Done::Exists => missing(cluster, objects, live),
+        Done::Established => {
+            missing(cluster, objects, live).or_else(|| not_established(cluster, objects, live))
+        }
+        Done::ControlPlane { deployment, webhook } => workload::unavailable(cluster, deployment, live)
+            .or_else(|| registration::without_ca_bundle(cluster, webhook, live)),
+        Done::Gateway { deployment, address } => workload::unavailable(cluster, deployment, live)
+            .or_else(|| address.as_ref().and_then(|service| without_address(cluster, service, live))),
+        Done::Address { service } => without_address(cluster, service, live),
+        Done::Token { secret } => without_token(cluster, secret, live),
+        Done::Registered { cluster: registered, effects: Some(effects) } => {
+            registration::without_effects(cluster, registered, effects, live)
+        }
+        Done::Registered { effects: None, .. } => missing(cluster, objects, live),
+    }
+}
+
+/// What a unit gives to others, as far as it is there.
+pub fn outputs(unit: &Unit, done: &Done, live: &impl Lookup) -> Values {
+    let mut values = Values::default();
+    let mut give = |output: Output, value: Option<String>| {
+        if let Some(value) = value {
+            values.insert(Hole::Observed { unit: unit.clone(), output }, value);
+        }
+    };
+    match done {
+        Done::Gateway { address: Some(service), .. } | Done::Address { service } => {
+            if let Sighting::Found(service) = live.object(&unit.cluster, service) {
+                give(Output::Address, address_of(service));
+            }
+        }
+        Done::Token { secret } => {
+            if let Sighting::Found(secret) = live.object(&unit.cluster, secret) {
+                give(Output::Token, decoded(secret, "token"));
+                // A kubeconfig holds the authority as the Secret does: PEM in base64.
+                let ca = secret.text(&["data", "ca.crt"]).filter(|ca| !ca.is_empty());
+                give(Output::Ca, ca.map(str::to_owned));
+            }
+        }
+        Done::Exists
+        | Done::Established
+        | Done::ControlPlane { .. }
+        | Done::Gateway { address: None, .. }
+        | Done::Registered { .. } => {}
+    }
+    values
+}
+
+/// The address of a load balancer, or its hostname where it reports no address.
+pub(super) fn address_of(service: &Object) -> Option<String> {
+    let ingress = service.get(&["status", "loadBalancer", "ingress"])?.as_array()?;
+    let field = |name: &str| {
+        ingress.iter().find_map(|point| point.get(name)?.as_str().filter(|text| !text.is_empty()))
+    };
+    field("ip").or_else(|| field("hostname")).map(str::to_owned)
+}
+
+/// A text of a Secret; none where it is missing, empty or no text.
+pub(super) fn decoded(secret: &Object, key: &str) -> Option<String> {
+    use base64::Engine;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(secret.text(&["data", key])?).ok()?;
+    String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
+}
+
+/// Says of an object that cannot be looked at why; none where it is there.
+fn not_found(cluster: &ClusterName, object: &ObjectRef, sighting: Sighting<'_>) -> Option<String> {
+    match sighting {
+        Sighting::Found(_) => None,
+        Sighting::Absent => Some(format!("{object} does not exist in {cluster}")),
+        Sighting::Unread => Some(format!("{cluster} could not be read")),
+    }
+}
+
+/// The objects that are not there.
+fn missing(cluster: &ClusterName, objects: &[ObjectRef], live: &impl Lookup) -> Option<Unmet> {
+    let mut facts: Vec<String> = objects
+        .iter()
+        .filter_map(|object| not_found(cluster, object, live.object(cluster, object)))
+        .collect();
+    facts.dedup();
+    let first = objects.iter().find(|object| !matches!(live.object(cluster, object), Sighting::Found(_)))?;
+    let what = match facts.len() {
+        1 => first.to_string(),
+        more => format!("{first} and {} more", more - 1),
+    };
+    Some(Unmet { what, facts })
+}
+
+/// The CustomResourceDefinitions that are not yet served.
+fn not_established(cluster: &ClusterName, objects: &[ObjectRef], live: &impl Lookup) -> Option<Unmet> {
+    let kinds: Vec<&ObjectRef> =
+        objects.iter().filter(|object| object.kind == "CustomResourceDefinition").collect();
+    let facts: Vec<String> = kinds
+        .iter()
+        .filter_map(|kind| {
+            let Sighting::Found(definition) = live.object(cluster, kind) else { return None };
+            match condition(definition, "Established") {
+                Some(Condition { status: "True", .. }) => None,
+                Some(seen) => Some(format!("{}: {seen}", kind.name)),
+                None => Some(format!("{}: no condition Established", kind.name)),
+            }
+        })
+        .collect();
+    let what = format!("{} of {} CustomResourceDefinitions to be Established", facts.len(), kinds.len());
+    (!facts.is_empty()).then_some(Unmet { what, facts })
+}
+
+/// What a Service lacks to be reached from outside.
+fn without_address(cluster: &ClusterName, service: &ObjectRef, live: &impl Lookup) -> Option<Unmet> {
+    let what = format!("an address on {service}");
+    let sighting = live.object(cluster, service);
+    let Sighting::Found(found) = sighting else {
+        return Some(Unmet { what, facts: not_found(cluster, service, sighting).into_iter().collect() });
+    };
+    if address_of(found).is_some() {
+        return None;
+    }
+    let kind = found.text(&["spec", "type"]).unwrap_or("ClusterIP");
+    let mut facts = vec![format!("{service} is of type {kind} and its status.loadBalancer.ingress is empty")];
+    if kind != "LoadBalancer" {
+        facts.push("only a Service of type LoadBalancer is given an address".to_owned());
+    }
+    Some(Unmet { what, facts })
+}
+
+/// What a token Secret lacks.
+fn without_token(cluster: &ClusterName, secret: &ObjectRef, live: &impl Lookup) -> Option<Unmet> {
+    let what = format!("a token in {secret}");
+    let sighting = live.object(cluster, secret);
+    let Sighting::Found(found) = sighting else {
+        return Some(Unmet { what, facts: not_found(cluster, secret, sighting).into_iter().collect() });
+    };
+    let mut facts: Vec<String> = ["token", "ca.crt"]
+        .into_iter()
+        .filter(|key| decoded(found, key).is_none())
+        .map(|key| format!("key {key} is missing or empty"))
+        .collect();
+    if facts.is_empty() {
+        return None;
+    }
+    let account = found.annotation("kubernetes.io/service-account.name");
+    facts.push(match account {
+        Some(account) => format!("Kubernetes fills it once ServiceAccount {account} exists"),
+        None => {
+            "annotation kubernetes.io/service-account.name is missing: Kubernetes does not fill it".to_owned()
+        }
+    });
+    Some(Unmet { what, facts })
+}
+
+/// A condition of an object's status.
+struct Condition<'o> {
+    kind: &'o str,
+    status: &'o str,
+    reason: &'o str,
+    message: &'o str,
+}
+
+impl std::fmt::Display for Condition<'_> {
+    /// `Available is False: MinimumReplicasUnavailable: Deployment does not have minimum availability.`
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} is {}", self.kind, self.status)?;
+        for part in [self.reason, self.message] {
+            if !part.is_empty() {
+                write!(f, ": {part}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The condition of a type, if the object has it.
+fn condition<'o>(object: &'o Object, kind: &str) -> Option<Condition<'o>> {
+    let conditions = object.get(&["status", "conditions"])?.as_array()?;
+    let found =
+        conditions.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some(kind))?;
+    let text = |name: &str| found.get(name).and_then(Value::as_str).unwrap_or_default();
+    Some(Condition {
+        kind: text("type"),
+        status: text("status"),
+        reason: text("reason"),
+        message: text("message"),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::compile::Effects;
+
+type Seen = BTreeMap<(ClusterName, ObjectRef), Object>;
+
+fn object(value: Value) -> Object {
+    Object::from_value(value).unwrap()
+}
+
+fn seen(objects: impl IntoIterator<Item = (&'static str, Value)>) -> Seen {
+    let entry = |(cluster, value): (&str, Value)| {
+        let object = object(value);
+        ((cluster.into(), object.reference()), object)
+    };
+    objects.into_iter().map(entry).collect()
+}
+
+fn unit(text: &str) -> Unit {
+    text.parse().unwrap()
+}
+
+fn reference(value: &Value) -> ObjectRef {
+    object(value.clone()).reference()
+}
+
+fn service(kind: &str, ingress: Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "gw", "namespace": "istio-system"},
+        "spec": {"type": kind}, "status": {"loadBalancer": {"ingress": ingress}},
+    })
+}
+
+#[test]
+fn a_load_balancer_without_address_is_waited_for_by_name() {
+    let pending = service("LoadBalancer", json!([]));
+    let done = Done::Address { service: reference(&pending) };
+    assert_eq!(
+        unmet(&unit("c1/eastwest-gateway"), &done, &[], &seen([("c1", pending)])),
+        Some(Unmet {
+            what: "an address on Service istio-system/gw".to_owned(),
+            facts: vec![
+                "Service istio-system/gw is of type LoadBalancer and its status.loadBalancer.ingress is empty"
+                    .to_owned()
+            ],
+        })
+    );
+    let given = seen([("c1", service("LoadBalancer", json!([{"hostname": "h"}, {"ip": "203.0.113.7"}])))]);
+    assert_eq!(unmet(&unit("c1/eastwest-gateway"), &done, &[], &given), None);
+    let mut expected = Values::default();
+    expected
+        .insert(Hole::Observed { unit: unit("c1/eastwest-gateway"), output: Output::Address }, "203.0.113.7");
+    assert_eq!(outputs(&unit("c1/eastwest-gateway"), &done, &given), expected);
+}
+
+#[test]
+fn a_token_secret_gives_its_token_and_its_authority_as_a_kubeconfig_holds_it() {
+    let secret = |data: Value| {
+        json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": "t", "namespace": "n", "annotations": {"kubernetes.io/service-account.name": "reader"}},
+            "data": data,
+        })
+    };
+    let done = Done::Token { secret: reference(&secret(json!({}))) };
+    let credential = unit("c2/reader-credential");
+    assert_eq!(
+        unmet(&credential, &done, &[], &seen([("c2", secret(json!({"ca.crt": "cGVt"})))])),
+        Some(Unmet {
+            what: "a token in Secret n/t".to_owned(),
+            facts: vec![
+                "key token is missing or empty".to_owned(),
+                "Kubernetes fills it once ServiceAccount reader exists".to_owned(),
+            ],
+        })
+    );
+    let filled = seen([("c2", secret(json!({"ca.crt": "cGVt", "token": "dG9r"})))]);
+    assert_eq!(unmet(&credential, &done, &[], &filled), None);
+    let given = outputs(&credential, &done, &filled);
+    let values: Vec<&str> = given.iter().map(|(_, value)| value.expose()).collect();
+    assert_eq!(values, ["tok", "cGVt"]);
+}
+
+#[test]
+fn an_old_replica_that_still_serves_does_not_make_a_deployment_done() {
+    let deployment = |status: Value| {
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "istiod", "namespace": "n", "generation": 2},
+            "spec": {"replicas": 1}, "status": status,
+        })
+    };
+    let available = json!([{"type": "Available", "status": "True"}]);
+    let facts = |status: Value| {
+        let value = deployment(status);
+        let done = Done::Gateway { deployment: reference(&value), address: None };
+        unmet(&unit("c1/control-plane"), &done, &[], &seen([("c1", value)])).map(|unmet| unmet.facts)
+    };
+    let good = json!({"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1, "conditions": available});
+    assert_eq!(facts(good), None);
+    assert_eq!(
+        facts(
+            json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1, "conditions": available})
+        ),
+        Some(vec!["its controller has not seen the last change yet".to_owned()])
+    );
+    let failing = json!([
+        {"type": "Available", "status": "False", "reason": "MinimumReplicasUnavailable", "message": "none is up"},
+        {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "quota exceeded"},
+    ]);
+    assert_eq!(
+        facts(json!({"observedGeneration": 2, "conditions": failing})),
+        Some(vec![
+            "0 of 1 replicas are of the newest form, 0 are available".to_owned(),
+            "Available is False: MinimumReplicasUnavailable: none is up".to_owned(),
+            "ReplicaFailure is True: FailedCreate: quota exceeded".to_owned(),
+        ])
+    );
+}
+
+#[test]
+fn a_definition_that_is_not_established_is_named() {
+    let definition = |name: &str, status: &str| {
+        json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name},
+            "status": {"conditions": [{"type": "Established", "status": status, "reason": "Installing"}]},
+        })
+    };
+    let live = [("c1", definition("a.istio.io", "True")), ("c1", definition("b.istio.io", "False"))];
+    let objects: Vec<ObjectRef> = live.iter().map(|(_, value)| reference(value)).collect();
+    assert_eq!(
+        unmet(&unit("c1/base"), &Done::Established, &objects, &seen(live)),
+        Some(Unmet {
+            what: "1 of 2 CustomResourceDefinitions to be Established".to_owned(),
+            facts: vec!["b.istio.io: Established is False: Installing".to_owned()],
+        })
+    );
+}
+
+mod registering {
+    use super::*;
+
+    fn secret() -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": {
+                "name": "istio-remote-secret-c2", "namespace": "n",
+                "labels": {"istio/multiCluster": "true"}, "annotations": {"networking.istio.io/cluster": "c2"},
+            },
+            "data": {"c2": "eA=="},
+        })
+    }
+
+    fn deployment(external: &str) -> Value {
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "istiod", "namespace": "n"},
+            "spec": {"template": {"spec": {"containers": [{"name": "discovery", "env": [{"name": "EXTERNAL_ISTIOD", "value": external}]}]}}},
+        })
+    }
+
+    fn namespace(controllers: &str) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": "n", "annotations": {"topology.istio.io/controlPlaneClusters": controllers}},
+        })
+    }
+
+    fn webhook(bundle: &str) -> Value {
+        json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+            "metadata": {"name": "istio-sidecar-injector"},
+            "webhooks": [{"name": "a", "clientConfig": {"caBundle": bundle}}],
+        })
+    }
+
+    fn root() -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio-ca-root-cert", "namespace": "n"},
+            "data": {"root-cert.pem": "pem"},
+        })
+    }
+
+    fn facts(live: impl IntoIterator<Item = (&'static str, Value)>) -> Option<Vec<String>> {
+        let effects = Effects {
+            webhook: reference(&webhook("")),
+            root: reference(&root()),
+            namespace: reference(&namespace("")),
+            deployment: reference(&deployment("")),
+            secret: reference(&secret()),
+            primary_id: "c1".to_owned(),
+        };
+        let done = Done::Registered { cluster: "c2".into(), effects: Some(effects) };
+        unmet(&unit("c1/remote-secret-c2"), &done, &[], &seen(live)).map(|unmet| unmet.facts)
+    }
+
+    const NO_BUNDLE: &str =
+        "MutatingWebhookConfiguration istio-sidecar-injector in c2: caBundle is empty in 1 of 1 webhooks";
+    const SECRET: &str = "there: remote Secret n/istio-remote-secret-c2 in c1";
+    const ANNOTATION: &str = "there: annotation topology.istio.io/controlPlaneClusters on Namespace n in c2";
+    const EXTERNAL: &str = "there: EXTERNAL_ISTIOD=true on Deployment n/istiod in c1";
+
+    #[test]
+    fn a_registered_cluster_lacks_nothing() {
+        assert_eq!(facts([("c2", webhook("eA==")), ("c2", root())]), None);
+    }
+
+    #[test]
+    fn each_prerequisite_that_is_missing_is_named_among_those_that_are_there() {
+        let all = [
+            ("c1", secret()),
+            ("c1", deployment("true")),
+            ("c2", namespace("c9, c1")),
+            ("c2", root()),
+            ("c2", webhook("")),
+        ];
+        let without = |position: usize, instead: Option<(&'static str, Value)>| {
+            let mut live = all.to_vec();
+            live.remove(position);
+            live.extend(instead);
+            facts(live).unwrap()
+        };
+        assert_eq!(facts(all.clone()).unwrap(), [NO_BUNDLE, SECRET, ANNOTATION, EXTERNAL]);
+        assert_eq!(
+            without(0, None),
+            [NO_BUNDLE, "MISSING: remote Secret n/istio-remote-secret-c2 in c1", ANNOTATION, EXTERNAL]
+        );
+        assert_eq!(
+            without(1, Some(("c1", deployment("false")))),
+            [NO_BUNDLE, SECRET, ANNOTATION, "MISSING: EXTERNAL_ISTIOD=true on Deployment n/istiod in c1"]
+        );
+        assert_eq!(
+            without(2, Some(("c2", namespace("c9")))),
+            [
+                NO_BUNDLE,
+                SECRET,
+                "MISSING: annotation topology.istio.io/controlPlaneClusters on Namespace n in c2 is \"c9\" and does not name c1",
+                EXTERNAL,
+            ]
+        );
+        assert_eq!(
+            without(3, None),
+            [NO_BUNDLE, "ConfigMap n/istio-ca-root-cert does not exist in c2", SECRET, ANNOTATION, EXTERNAL]
+        );
+    }
+}
