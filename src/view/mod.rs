@@ -2,4 +2,6 @@
 //!
 //! Functions here are pure: a value enters, a text leaves. Only `cli` calls them and prints.
 
+pub mod diagnostics;
+mod excerpt;
 pub mod graph;
