@@ -20,11 +20,14 @@ pub(super) struct Excerpt<'a> {
     text: Cow<'a, str>,
     /// First byte of every line.
     lines: Vec<usize>,
+    /// How long the text is without what stands in for a last line.
+    length: usize,
 }
 
 impl<'a> Excerpt<'a> {
     /// Prepares a text; once for all findings in it, since its lines are counted here.
     pub(super) fn new(name: &'a str, text: &'a str) -> Self {
+        let length = text.len();
         let mut text = tamed(text);
         // A place behind the last line, or in an empty text, needs something to stand on.
         if text.is_empty() || text.ends_with('\n') {
@@ -33,7 +36,7 @@ impl<'a> Excerpt<'a> {
         let lines = std::iter::once(0)
             .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1))
             .collect();
-        Self { name, text, lines }
+        Self { name, text, lines, length }
     }
 
     /// The line of a byte, from 0.
@@ -43,7 +46,7 @@ impl<'a> Excerpt<'a> {
 
     /// What of a span is pointed at: its part on its first line, and never too much of that.
     pub(super) fn pointed_at(&self, span: Range<usize>) -> Range<usize> {
-        let start = self.boundary(span.start.min(self.text.len()));
+        let start = self.boundary(span.start.min(self.length));
         let end_of_line = self.end_of_line(self.line_of(start));
         let end = self.boundary(span.end.clamp(start, end_of_line.max(start)).min(start + WIDE));
         let shown = self.text[start..end].trim_end().len();
@@ -76,7 +79,7 @@ impl<'a> Excerpt<'a> {
     fn window(&self, span: &Range<usize>, before: usize, after: usize) -> Range<usize> {
         let (mut first, mut last) = (self.line_of(span.start), self.line_of(span.end));
         let lowest = first.saturating_sub(before);
-        let highest = (last + after).min(self.lines.len() - 1);
+        let highest = (last + after).min(self.line_of(self.length.saturating_sub(1)));
         let start = if self.is_narrow(first) {
             while first > lowest && self.is_narrow(first - 1) {
                 first -= 1;
@@ -170,7 +173,7 @@ mod tests {
         let excerpt = Excerpt::new("f", "a: b\nc:\n  d: e\n  f: g\n");
         assert_eq!(excerpt.pointed_at(5..22), 5..7);
         assert_eq!(excerpt.pointed_at(3..4), 3..4);
-        assert_eq!(excerpt.pointed_at(900..901), 24..24);
+        assert_eq!(excerpt.pointed_at(900..901), 22..22);
     }
 
     #[test]
