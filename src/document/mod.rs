@@ -13,6 +13,7 @@ mod looks;
 mod natural;
 pub(crate) mod number;
 pub(crate) mod resolve;
+pub mod toml;
 pub mod yaml;
 
 use std::fmt;
