@@ -23,6 +23,7 @@
 //! Kubernetes object is) and `trust` (roots and intermediates).
 
 pub mod chart;
+pub mod cli;
 pub mod cluster;
 pub mod compile;
 pub mod diagnostic;

@@ -1,21 +1,7 @@
 //! The pages of what can go wrong with a cluster.
 
 use crate::diagnostic::Code;
-
-pub(super) static CLUSTER_UNREACHABLE: Code = Code {
-    name: "cluster-unreachable",
-    summary: "a cluster cannot be reached or does not answer",
-    page: "\
-The API server of a cluster refused the connection, broke it, or did not answer in time. A read is
-given up after 10 seconds, a write after 40, a connection that does not come about after 5.
-Connections that break and answers such as `503` are tried again a few times first.
-
-A cluster that cannot be read is *unknown*: its objects count neither as there nor as missing.
-`stolos plan` shows the rest and exits with 3; `stolos apply` does what does not depend on it.
-
-Check that `kubectl --context CONTEXT get --raw /readyz` answers, then run the same command again.
-",
-};
+pub(super) use crate::diagnostic::shared::{CLUSTER_UNREACHABLE, FIELD_CONFLICT};
 
 pub(super) static KUBECONFIG_UNREADABLE: Code = Code {
     name: "kubeconfig-unreadable",
@@ -93,19 +79,6 @@ pub(super) static OBJECT_MISSING: Code = Code {
     page: "\
 The API server answered `404 Not Found`: somebody deleted the object, or the namespace that it would
 be created in, between plan and apply. Run the same command again: it plans anew.
-",
-};
-
-pub(super) static FIELD_CONFLICT: Code = Code {
-    name: "field-conflict",
-    summary: "another manager owns a field and holds another value",
-    page: "\
-Stolos writes with server-side apply. The API server keeps, for each field, who set it last. A field
-that Stolos wants to set is owned by somebody else who set another value: a person with
-`kubectl edit`, another controller, a GitOps engine.
-
-Decide who owns it. Where it is Stolos, run `stolos apply --force-conflicts`, which takes the fields
-over and says so. Where it is the other, leave the value to it: remove it from the topology's values.
 ",
 };
 

@@ -5,6 +5,7 @@
 //! [`Code`], whose page `stolos explain CODE` prints. Words are put on a screen
 //! by `view`, never here.
 
+pub mod shared;
 mod words;
 
 pub use words::{counted, did_you_mean, listed, nearest};

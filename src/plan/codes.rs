@@ -1,6 +1,8 @@
 //! Why a plan cannot be made: codes and their pages.
 
 use crate::diagnostic::Code;
+pub(crate) use crate::diagnostic::shared::{CLUSTER_UNREACHABLE, FIELD_CONFLICT};
+pub(crate) use crate::validate::CONTROL_PLANE_ADDRESS_HOSTNAME;
 
 /// An inventory whose data is not what Stolos writes.
 pub(crate) static INVENTORY_UNREADABLE: Code = Code {
@@ -59,21 +61,6 @@ mesh per cluster: remove the object from the other set first, then plan again.
 ",
 };
 
-/// A field that another tool applies.
-pub(crate) static FIELD_CONFLICT: Code = Code {
-    name: "field-conflict",
-    summary: "another tool applies a field that the topology sets",
-    page: "\
-Server-side apply records who sets each field. Here a field has another value than the topology asks for,
-and whoever set it did so by an apply of its own: a GitOps engine, a Helm that applies, another operator.
-It would set the field back at its next run.
-
-Take the object out of the other tool. To take the fields from it once, run the command again with
-`--force-conflicts`. A field that somebody changed by hand (`kubectl edit`) is no conflict but drift: it
-is shown and taken back.
-",
-};
-
 /// An object of others that would have to be deleted to be adopted.
 pub(crate) static ADOPTION_NEEDS_DELETE: Code = Code {
     name: "adoption-needs-delete",
@@ -98,33 +85,6 @@ trust one refuse those that trust the other. So none is ever made by accident.
 
 Restore Secret `stolos-root` from a backup. Or, if the mesh may be cut while it is issued anew, delete
 Secret `cacerts` in every primary and apply again: a new root is made and every istiod restarted.
-",
-};
-
-/// A primary that has to be read before a root is made or used.
-pub(crate) static CLUSTER_UNREACHABLE: Code = Code {
-    name: "cluster-unreachable",
-    summary: "a cluster must be read before certificates are issued",
-    page: "\
-A certificate is to be issued, and no cluster that could be read holds the mesh's root. One that could not
-be read may: making another root would split the mesh in two.
-
-Make the cluster reachable and plan again.
-",
-};
-
-/// A hostname where only an address will do.
-pub(crate) static CONTROL_PLANE_ADDRESS_HOSTNAME: Code = Code {
-    name: "control-plane-address-hostname",
-    summary: "the control plane's load balancer has a hostname where an address is needed",
-    page: "\
-A remote reaches its control plane through a Service without selector whose endpoints are that address. A
-hostname makes it an ExternalName Service. Proxies cope with one, but the API server, which calls the
-injecting webhook through it, resolves it to the wrong port or refuses it altogether
-(istio/istio#45014), and every Pod creation in an injected namespace would fail.
-
-Set `clusters.<primary>.controlPlane.address` (or the remote's own) to an IP address that leads to the
-same load balancer, or have the load balancer report addresses.
 ",
 };
 

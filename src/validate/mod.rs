@@ -11,7 +11,7 @@ mod grammar;
 mod overlap;
 mod rules;
 
-pub use rules::RULES;
+pub use rules::{CONTROL_PLANE_ADDRESS_HOSTNAME, RULES};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::topology::Topology;

@@ -3,7 +3,8 @@
 use super::*;
 use crate::topology::Host;
 
-static CODE: Code = Code {
+/// Raised for a declared address here, and by `plan` for one that a load balancer was given.
+pub static CODE: Code = Code {
     name: "control-plane-address-hostname",
     summary: "remotes need the address of their control plane as an IP",
     page: include_str!("../pages/control-plane-address-hostname.md"),

@@ -72,6 +72,8 @@ mod trust_not_chosen;
 mod trust_root_one_file;
 mod value_owned_by_topology;
 
+pub use control_plane_address_hostname::CODE as CONTROL_PLANE_ADDRESS_HOSTNAME;
+
 /// Every rule, in the order in which a reader of the file would ask.
 pub const RULES: [Rule; 55] = [
     mesh_id_malformed::RULE,

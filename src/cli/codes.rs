@@ -1,0 +1,137 @@
+//! Every code of every stage, and those of the command line itself.
+
+use crate::diagnostic::Code;
+use crate::{chart, cluster, compile, document, graph, plan, trust, validate};
+
+/// All codes that Stolos can show, in the order of the pipeline.
+pub fn codes() -> impl Iterator<Item = &'static Code> {
+    let of_rules = validate::RULES.iter().map(|rule| rule.code);
+    let behind = [graph::CODES, compile::CODES, chart::CODES, trust::CODES, plan::CODES, cluster::CODES];
+    CODES
+        .iter()
+        .copied()
+        .chain(document::CODES.iter().copied())
+        .chain(of_rules)
+        .chain(behind.into_iter().flatten().copied())
+}
+
+/// The codes of reading files and writing output.
+static CODES: &[&Code] = &[
+    &FILE_UNREADABLE,
+    &FILE_NOT_TEXT,
+    &FILE_KIND_UNKNOWN,
+    &FOLDER_WITHOUT_TOPOLOGY,
+    &FILE_EXISTS,
+    &OUTPUT_UNWRITABLE,
+    &CODE_UNKNOWN,
+];
+
+/// A file or a folder cannot be read.
+pub(super) static FILE_UNREADABLE: Code = Code {
+    name: "file-unreadable",
+    summary: "a file cannot be read",
+    page: "\
+The file or the folder does not exist, may not be read, or is no file at all. The message has the
+system's own words for it. A path is taken from the folder in which the command runs; a path inside a
+topology from the folder of the file that names it.
+",
+};
+
+/// A topology is not UTF-8.
+pub(super) static FILE_NOT_TEXT: Code = Code {
+    name: "file-not-text",
+    summary: "the file is not UTF-8 text",
+    page: "\
+YAML and TOML are read as UTF-8. The place is that of the first byte that is none. A file of another
+encoding can be turned with `iconv -f latin1 -t utf-8`; UTF-16, which some editors on Windows write,
+with `iconv -f utf-16 -t utf-8`.
+",
+};
+
+/// A topology's file name says no language.
+pub(super) static FILE_KIND_UNKNOWN: Code = Code {
+    name: "file-kind-unknown",
+    summary: "the name of a topology ends in .yaml, .yml or .toml",
+    page: "\
+The ending of its name says whether a topology is written in YAML or in TOML. Both have the same keys:
+
+    stolos validate mesh.yaml
+    stolos validate mesh.toml
+",
+};
+
+/// A folder holds no topology.
+pub(super) static FOLDER_WITHOUT_TOPOLOGY: Code = Code {
+    name: "folder-without-topology",
+    summary: "a folder holds no topology",
+    page: "\
+A folder is one topology, made of its own files that end in `.yaml`, `.yml` or `.toml`; folders inside
+it and files whose names begin with a dot are left alone.
+",
+};
+
+/// A file would be overwritten.
+pub(super) static FILE_EXISTS: Code = Code {
+    name: "file-exists",
+    summary: "a file is there already and is not overwritten",
+    page: "\
+`stolos init` writes a new file and never over one that is there. Name another path, or remove the
+file first.
+",
+};
+
+/// Something could not be written.
+pub(super) static OUTPUT_UNWRITABLE: Code = Code {
+    name: "output-unwritable",
+    summary: "a file or the output cannot be written",
+    page: "\
+The folder may be missing, not yours to write to, or full. The message has the system's own words.
+What was written before stays; nothing was applied to any cluster.
+",
+};
+
+/// No page has such a name.
+pub(super) static CODE_UNKNOWN: Code = Code {
+    name: "code-unknown",
+    summary: "there is no such code",
+    page: "\
+A code stands in brackets behind `error` or `warning`: `error[network-unknown]`. `stolos explain`
+without one lists all of them.
+",
+};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn every_name_stands_for_one_thing() {
+        let mut known: BTreeMap<&str, &Code> = BTreeMap::new();
+        for code in codes() {
+            let first = known.entry(code.name).or_insert(code);
+            assert_eq!(*first, code, "{} has two meanings", code.name);
+        }
+    }
+
+    #[test]
+    fn every_name_is_kebab_case() {
+        for code in codes() {
+            let parts_are_words = code.name.split('-').all(|part| {
+                !part.is_empty()
+                    && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+            });
+            assert!(parts_are_words, "{}", code.name);
+        }
+    }
+
+    #[test]
+    fn every_code_has_a_summary_of_one_line_and_a_page() {
+        for code in codes() {
+            assert!(!code.summary.is_empty() && !code.summary.contains('\n'), "{}", code.name);
+            assert!(!code.summary.ends_with('.'), "{}", code.name);
+            assert!(code.page.lines().count() >= 2 && code.page.ends_with('\n'), "{}", code.name);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The command line: flags and files enter, words and an exit code leave.
+//!
+//! Each verb is one file: `Args`, whose doc comments are the help, and `run`.
+//! To add one, add its module, a line to [`Command`] and a line to [`dispatch`].
+//! A verb reads files, calls the stages in their order and hands what they give
+//! to `view`; it decides nothing about meshes. stdout is data, stderr is talk.
+
+mod codes;
+mod explain;
+mod init;
+mod terminal;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use codes::codes;
+pub use terminal::Terminal;
+
+use crate::diagnostic::{Diagnostic, Failure};
+use crate::document::Sources;
+use crate::view;
+
+/// A declarative compiler for Istio meshes that span clusters
+#[derive(Debug, Parser)]
+#[command(name = "stolos", version, arg_required_else_help = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Explain(explain::Args),
+}
+
+/// How a command ended: its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done; for `plan --detailed-exitcode` nothing is to change.
+    Done,
+    /// Something is wrong, the usage included.
+    Error,
+    /// There are changes: only with `plan --detailed-exitcode`.
+    Changes,
+    /// A cluster could not be read.
+    Incomplete,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Error => 1,
+            Exit::Changes => 2,
+            Exit::Incomplete => 3,
+        })
+    }
+}
+
+/// Why a command stopped before its end.
+#[derive(Debug)]
+enum Stop {
+    /// The topology is wrong.
+    Findings {
+        /// The texts that the findings point into.
+        sources: Sources,
+        /// Every finding, warnings included.
+        found: Vec<Diagnostic>,
+        /// What they are in, as the user calls it.
+        about: String,
+    },
+    /// An operation failed.
+    Failure(Box<Failure>),
+    /// Whoever read stdout has gone: no fault, and nobody to tell.
+    OutputClosed,
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(Box::new(failure))
+    }
+}
+
+/// Runs one command line; the first argument is the name of the program.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, terminal: &mut Terminal) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, terminal),
+    };
+    match dispatch(&cli.command, terminal) {
+        Ok(exit) => exit,
+        Err(Stop::Findings { sources, found, about }) => {
+            let look = terminal.talk_look();
+            terminal.talk(&view::diagnostics::findings(&sources, &found, &about, look));
+            Exit::Error
+        }
+        Err(Stop::Failure(failure)) => {
+            let look = terminal.talk_look();
+            terminal.talk(&view::diagnostics::failure(&failure, look));
+            Exit::Error
+        }
+        Err(Stop::OutputClosed) => Exit::Done,
+    }
+}
+
+fn dispatch(command: &Command, terminal: &mut Terminal) -> Result<Exit, Stop> {
+    match command {
+        Command::Init(args) => init::run(args, terminal),
+        Command::Explain(args) => explain::run(args, terminal),
+    }
+}
+
+/// Help and version are data; a usage that is wrong is an error like any other.
+fn usage(error: &clap::Error, terminal: &mut Terminal) -> Exit {
+    let text = error.render();
+    if error.use_stderr() {
+        terminal.talk(&text.to_string());
+        Exit::Error
+    } else {
+        // Whether anybody reads it or not, nothing is left to do.
+        let _ = terminal.data(&text.to_string());
+        Exit::Done
+    }
+}
