@@ -31,6 +31,7 @@ pub mod document;
 pub mod graph;
 pub mod object;
 pub mod plan;
+pub mod sandbox;
 pub mod topology;
 pub mod trust;
 pub mod validate;

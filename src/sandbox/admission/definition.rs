@@ -1,0 +1,65 @@
+//! The status of a CustomResourceDefinition.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::object::Object;
+
+/// The status that a definition has beside the others: names accepted and established, or not.
+pub(in crate::sandbox) fn definition_status(
+    definition: &Object,
+    others: &[Arc<Object>],
+    time: &str,
+) -> Value {
+    let names = definition.get(&["spec", "names"]).cloned().unwrap_or_default();
+    let taken_kind = others.iter().find(|other| {
+        other.get(&["spec", "group"]) == definition.get(&["spec", "group"])
+            && ["kind", "listKind", "singular"].iter().any(|key| {
+                let accepted = other.get(&["status", "acceptedNames", key]);
+                accepted.is_some() && accepted == names.get(*key)
+            })
+    });
+    let condition = |kind: &str, status: &str, reason: &str, message: &str| {
+        let before = definition.get(&["status", "conditions"]).and_then(Value::as_array);
+        let same = before.into_iter().flatten().find(|c| c["type"] == kind && c["status"] == status);
+        let since = same.and_then(|c| c["lastTransitionTime"].as_str()).unwrap_or(time);
+        json!({"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": since})
+    };
+    let (conditions, accepted) = match taken_kind {
+        None => (
+            json!([
+                condition("NamesAccepted", "True", "NoConflicts", "no conflicts found"),
+                condition(
+                    "Established",
+                    "True",
+                    "InitialNamesAccepted",
+                    "the initial names have been accepted"
+                ),
+            ]),
+            names,
+        ),
+        Some(other) => {
+            let message = format!("names are already in use by {}", other.name());
+            (
+                json!([
+                    condition("NamesAccepted", "False", "KindConflict", &message),
+                    condition("Established", "False", "NotAccepted", "not all names are accepted"),
+                ]),
+                json!({"kind": "", "plural": ""}),
+            )
+        }
+    };
+    let mut stored: Vec<Value> = match definition.get(&["status", "storedVersions"]) {
+        Some(Value::Array(versions)) => versions.clone(),
+        _ => Vec::new(),
+    };
+    let versions = definition.get(&["spec", "versions"]).and_then(Value::as_array);
+    for version in versions.into_iter().flatten() {
+        let name = version.get("name").cloned().unwrap_or_default();
+        if version.get("storage").and_then(Value::as_bool) == Some(true) && !stored.contains(&name) {
+            stored.push(name);
+        }
+    }
+    json!({"acceptedNames": accepted, "conditions": conditions, "storedVersions": stored})
+}
