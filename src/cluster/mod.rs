@@ -18,5 +18,5 @@ pub use address::Selection;
 pub use client::{ContextError, Contexts, Limits, Transport, TransportError};
 pub use codes::CODES;
 pub use error::{ClusterError, Fault, FieldCause};
-pub use verbs::{ApplyOptions, Cluster, Conflicts, Deleted, FIELD_MANAGER, Listing, Write};
+pub use verbs::{ApplyOptions, Cluster, Deleted, FIELD_MANAGER, Listing, Write};
 pub use watch::{Seen, Watch};

@@ -12,6 +12,7 @@ use super::client::{Answer, Call};
 use super::status::{self, Privacy};
 use super::{ClusterError, Fault, Transport, TransportError, Watch};
 use crate::object::{GroupKind, KindInfo, Object, ObjectRef};
+use crate::plan::Conflicts;
 use crate::topology::ClusterName;
 
 /// Our name as a field manager.
@@ -52,16 +53,6 @@ pub enum Write {
     Persist,
     /// The server says what would come of it, and forgets it.
     DryRun,
-}
-
-/// What becomes of fields that other managers own with other values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Conflicts {
-    /// They are an error.
-    #[default]
-    Fail,
-    /// They become ours.
-    Force,
 }
 
 /// What came of a delete.
