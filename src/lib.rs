@@ -22,6 +22,7 @@
 //! On the side stand `diagnostic` (what a finding is), `object` (what a
 //! Kubernetes object is) and `trust` (roots and intermediates).
 
+pub mod apply;
 pub mod chart;
 pub mod cli;
 pub mod cluster;

@@ -11,6 +11,7 @@ mod client;
 mod codes;
 mod error;
 mod status;
+mod together;
 mod verbs;
 mod watch;
 
@@ -18,5 +19,6 @@ pub use address::Selection;
 pub use client::{ContextError, Contexts, Limits, Transport, TransportError};
 pub use codes::CODES;
 pub use error::{ClusterError, Fault, FieldCause};
+pub(crate) use together::together;
 pub use verbs::{ApplyOptions, Cluster, Deleted, FIELD_MANAGER, Listing, Write};
 pub use watch::{Seen, Watch};

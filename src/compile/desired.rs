@@ -28,6 +28,8 @@ pub struct MeshFacts {
     pub id: String,
     /// The mesh namespace.
     pub namespace: String,
+    /// Its trust domain.
+    pub trust_domain: String,
     /// Which Istio.
     pub version: IstioVersion,
     /// How many networks clusters stand on.

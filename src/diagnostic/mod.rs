@@ -8,7 +8,7 @@
 pub mod shared;
 mod words;
 
-pub use words::{counted, did_you_mean, listed, nearest};
+pub use words::{counted, did_you_mean, lasting, listed, nearest};
 
 use crate::document::Span;
 

@@ -1,5 +1,7 @@
 //! Words that findings of every stage share: the nearest name, a list that stays short.
 
+use std::time::Duration;
+
 /// How many names a list shows before it says how many more there are.
 const SHOWN: usize = 8;
 
@@ -48,6 +50,18 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// A span of time as a person says it: `0.4s`, `12s`, `1m30s`, `5m`, `1h30m`.
+pub fn lasting(time: Duration) -> String {
+    let seconds = time.as_secs();
+    if seconds < 10 && time.subsec_millis() >= 50 {
+        return format!("{:.1}s", time.as_secs_f64());
+    }
+    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let text: String =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +84,13 @@ mod tests {
         let names: Vec<String> = (1..=11).map(|n| format!("c{n}")).collect();
         assert_eq!(listed(names.iter().map(String::as_str)), "c1, c2, c3, c4, c5, c6, c7, c8 and 3 more");
         assert_eq!(listed([]), "none");
+    }
+
+    #[test]
+    fn a_span_of_time_is_short() {
+        let said =
+            [0, 40, 400, 1_250, 12_345, 90_000, 300_000, 5_400_000].map(Duration::from_millis).map(lasting);
+        assert_eq!(said, ["0s", "0s", "0.4s", "1.2s", "12s", "1m30s", "5m", "1h30m"]);
     }
 
     #[test]

@@ -124,6 +124,7 @@ fn mesh_facts(topology: &Topology) -> MeshFacts {
     MeshFacts {
         id: topology.mesh.id.value.clone(),
         namespace: topology.mesh.namespace.as_str().to_owned(),
+        trust_domain: topology.mesh.trust_domain.as_str().to_owned(),
         version: topology.version(),
         networks: networks.len(),
         root,

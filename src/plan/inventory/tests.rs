@@ -10,6 +10,7 @@ fn mesh() -> MeshFacts {
     MeshFacts {
         id: "mesh1".to_owned(),
         namespace: "istio-system".to_owned(),
+        trust_domain: "cluster.local".to_owned(),
         version: IstioVersion::NEWEST,
         networks: 2,
         root: RootFacts::Istiod,

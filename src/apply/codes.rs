@@ -1,0 +1,54 @@
+//! Why a step fails, beside what its cluster says.
+
+use crate::diagnostic::Code;
+
+pub(super) static WAIT_TIMEOUT: Code = Code {
+    name: "wait-timeout",
+    summary: "a step waited for something that did not come",
+    page: "\
+Every step waits until what it made is ready for the steps behind it: a Deployment is available, a load
+balancer has an address, a token is filled, istiod serves a remote. Here that did not come about within
+the time that `--timeout` gives each wait (5m unless set).
+
+The finding says what was waited for, what was seen instead, and the warnings that Kubernetes recorded
+for the objects. Steps that depend on it were held back, all others were finished. Nothing is undone:
+mend the cause and run the same command again; it goes on from where it is.
+",
+};
+
+pub(super) static PLAN_DIVERGED: Code = Code {
+    name: "plan-diverged",
+    summary: "what would be applied is not what the plan showed",
+    page: "\
+A plan shows objects with markers where a value is known only later, such as the address of a gateway.
+Once the value is known, the objects are rendered again. They may differ from what was shown by those
+values and by nothing else. Here they do: the value made a chart take another branch, or the live state
+changed so that the plan no longer fits.
+
+The step was not applied. Run the same command again: the value is known now, and the new plan shows
+what comes of it.
+",
+};
+
+pub(super) static VALUE_MISSING: Code = Code {
+    name: "value-missing",
+    summary: "a value that a step needs did not come about",
+    page: "\
+The step needs a value that another unit gives once it is done: an address, a token, a certificate. That
+unit is done and the value is not there, because the live object was changed meanwhile.
+
+Run the same command again: the plan then shows what the other unit lacks.
+",
+};
+
+pub(super) static STEP_PANICKED: Code = Code {
+    name: "step-panicked",
+    summary: "a step ended in a way that it never should",
+    page: "\
+This is a bug in Stolos. The other steps went on; what was done is recorded in the inventories. Run the
+same command again, and please report the topology and the output.
+",
+};
+
+/// The codes that this stage raises.
+pub static CODES: &[&Code] = &[&PLAN_DIVERGED, &STEP_PANICKED, &VALUE_MISSING, &WAIT_TIMEOUT];

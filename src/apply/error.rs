@@ -1,0 +1,104 @@
+//! Why a step failed.
+
+use std::time::Duration;
+
+use super::codes;
+use crate::cluster::ClusterError;
+use crate::compile::{CompileError, Hole};
+use crate::diagnostic::{Failure, lasting};
+use crate::graph::Unit;
+use crate::object::ObjectRef;
+use crate::plan::{Unmet, codes as shared};
+use crate::trust::TrustError;
+
+/// Why a step failed. No variant holds a secret.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ApplyError {
+    /// A cluster said no, or nothing.
+    #[error("{0}")]
+    Cluster(#[source] ClusterError),
+    /// The unit did not render with its values.
+    #[error("{0}")]
+    Compile(#[source] CompileError),
+    /// A certificate could not be issued.
+    #[error("{unit}: {source}")]
+    Trust {
+        /// The unit.
+        unit: Unit,
+        /// Why not.
+        #[source]
+        source: TrustError,
+    },
+    /// What is to be sent is not what the plan showed.
+    #[error("{unit}: {object} is not what the plan showed: {why}")]
+    Diverged {
+        /// The unit.
+        unit: Unit,
+        /// The object.
+        object: ObjectRef,
+        /// The difference, without values.
+        why: String,
+    },
+    /// A hostname where only an address will do.
+    #[error("{unit}: the control plane's address is the hostname `{hostname}`")]
+    Hostname {
+        /// The unit that needs an address.
+        unit: Unit,
+        /// What there is.
+        hostname: String,
+    },
+    /// Holes that should be known by now and are not.
+    #[error("{unit}: {} did not come about", .holes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    ValueMissing {
+        /// The unit that needs them.
+        unit: Unit,
+        /// The holes.
+        holes: Vec<Hole>,
+    },
+    /// A wait came to its end.
+    #[error("{unit} waited {} for {}", lasting(*.waited), .unmet.what)]
+    Timeout {
+        /// The unit.
+        unit: Unit,
+        /// How long.
+        waited: Duration,
+        /// What for, and what was seen instead.
+        unmet: Unmet,
+        /// Warnings that Kubernetes recorded of the objects.
+        warnings: Vec<String>,
+    },
+}
+
+impl ApplyError {
+    /// For a view.
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Cluster(error) => error.failure(),
+            Self::Compile(error) => error.failure(),
+            Self::Trust { unit, source } => {
+                let mut failure = source.failure();
+                failure.message = format!("{unit}: {}", failure.message);
+                failure
+            }
+            Self::Diverged { .. } => Failure::new(&codes::PLAN_DIVERGED, self.to_string())
+                .with_help("run the same command again: the new plan shows what comes of it"),
+            Self::Hostname { .. } => Failure::new(&shared::CONTROL_PLANE_ADDRESS_HOSTNAME, self.to_string())
+                .with_help("set `controlPlane.address` of the primary to an IP address that leads there"),
+            Self::ValueMissing { .. } => {
+                Failure::new(&codes::VALUE_MISSING, self.to_string()).with_help("run the same command again")
+            }
+            Self::Timeout { unmet, warnings, .. } => {
+                let facts = unmet.facts.iter().chain(warnings);
+                facts.fold(Failure::new(&codes::WAIT_TIMEOUT, self.to_string()), |failure, fact| {
+                    failure.with_fact(fact.clone())
+                })
+            }
+        }
+    }
+}
+
+impl From<ClusterError> for ApplyError {
+    fn from(error: ClusterError) -> Self {
+        Self::Cluster(error)
+    }
+}

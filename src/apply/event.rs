@@ -1,0 +1,143 @@
+//! What happens while a plan runs: a closed list, for the view.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::diagnostic::Failure;
+use crate::graph::Unit;
+use crate::plan::{Action, Unmet};
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A step has started.
+    Started {
+        /// Its unit.
+        unit: Unit,
+    },
+    /// One more change of a step has reached its cluster.
+    Applied {
+        /// Its unit.
+        unit: Unit,
+        /// How many have by now.
+        sent: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// A step waits, or waits for something else than before.
+    Waiting {
+        /// Its unit.
+        unit: Unit,
+        /// What it waits for.
+        unmet: Unmet,
+    },
+    /// A step is done.
+    Done {
+        /// Its unit.
+        unit: Unit,
+        /// What became of its objects.
+        counts: Counts,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// A step has failed.
+    Failed {
+        /// Its unit.
+        unit: Unit,
+        /// Why.
+        failure: Failure,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// A step will not be started.
+    HeldBack {
+        /// Its unit.
+        unit: Unit,
+        /// The failed step that it waits for, at whatever distance.
+        by: Unit,
+    },
+    /// The run was asked to stop: what runs is brought to an end, nothing new starts.
+    Stopping,
+}
+
+/// What became of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// It did not exist and does now.
+    Created,
+    /// It existed and is ours now.
+    Adopted,
+    /// It was changed.
+    Configured,
+    /// It was deleted and made anew.
+    Replaced,
+    /// It is gone.
+    Deleted,
+    /// It stays without our fields.
+    Released,
+    /// It was as it should be.
+    Unchanged,
+    /// It was left as it is, though it is not as asked for.
+    Kept,
+}
+
+impl Outcome {
+    /// What an action leads to.
+    pub fn of(action: Action) -> Self {
+        match action {
+            Action::Create => Self::Created,
+            Action::Adopt => Self::Adopted,
+            Action::Update => Self::Configured,
+            Action::Replace => Self::Replaced,
+            Action::Delete => Self::Deleted,
+            Action::Release => Self::Released,
+            Action::Keep => Self::Kept,
+            Action::NoOp => Self::Unchanged,
+        }
+    }
+
+    /// The past tense: `created`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Adopted => "adopted",
+            Self::Configured => "configured",
+            Self::Replaced => "replaced",
+            Self::Deleted => "deleted",
+            Self::Released => "released",
+            Self::Unchanged => "unchanged",
+            Self::Kept => "kept",
+        }
+    }
+}
+
+/// How many objects came to which outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counts(BTreeMap<Outcome, usize>);
+
+impl Counts {
+    /// One more.
+    pub fn add(&mut self, outcome: Outcome) {
+        *self.0.entry(outcome).or_default() += 1;
+    }
+
+    /// Those of another step.
+    pub fn extend(&mut self, other: &Self) {
+        for (outcome, count) in &other.0 {
+            *self.0.entry(*outcome).or_default() += count;
+        }
+    }
+
+    /// Each outcome that befell any, in the order of [`Outcome`].
+    pub fn iter(&self) -> impl Iterator<Item = (Outcome, usize)> {
+        self.0.iter().map(|(outcome, count)| (*outcome, *count))
+    }
+
+    /// Those that were sent to a cluster.
+    pub fn written(&self) -> usize {
+        self.iter()
+            .filter(|(outcome, _)| !matches!(outcome, Outcome::Unchanged | Outcome::Kept))
+            .map(|(_, count)| count)
+            .sum()
+    }
+}

@@ -1,0 +1,150 @@
+//! The inventory of one cluster while a plan runs.
+//!
+//! An object is in the inventory before it is made and stays in it until it is
+//! gone: whatever is written at any moment lists all that may exist.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::Mutex;
+
+use crate::cluster::{ApplyOptions, Cluster, ClusterError, Write};
+use crate::compile::MeshFacts;
+use crate::object::ObjectRef;
+use crate::plan::{
+    Action, Change, Conflicts, Inventory, InventoryEntry, Mode, Plan, PlannedCluster, inventory_ref,
+};
+
+/// The inventory of one cluster.
+pub(super) struct Ledger {
+    cluster: Cluster,
+    mesh: MeshFacts,
+    book: Mutex<Book>,
+}
+
+struct Book {
+    /// What stands in the cluster; none where there is no inventory.
+    written: Option<Inventory>,
+    /// What is there, or may be.
+    now: Inventory,
+    /// What this plan makes and has not begun to make.
+    planned: BTreeMap<ObjectRef, InventoryEntry>,
+    /// Whether what is planned has been written.
+    opened: bool,
+}
+
+impl Ledger {
+    /// What the plan means for the inventory of a cluster.
+    pub(super) fn new(cluster: Cluster, facts: &PlannedCluster, plan: &Plan) -> Self {
+        let mut now = facts.inventory.clone().unwrap_or_default();
+        if let Some(uid) = &facts.uid {
+            now.cluster_uid.clone_from(uid);
+        }
+        now.members = plan.clusters.keys().map(|name| name.as_str().to_owned()).collect();
+        let mut planned = BTreeMap::new();
+        for step in plan.steps.iter().filter(|step| step.unit.cluster == *cluster.name()) {
+            for change in &step.changes {
+                let known = now.entries.get(&change.object);
+                let entry = change.digest.clone().map(|digest| InventoryEntry {
+                    uid: change.uid.clone().or_else(|| known.and_then(|entry| entry.uid.clone())),
+                    origin: change.origin,
+                    unit: step.unit.clone(),
+                    digest,
+                });
+                match (change.action, entry) {
+                    (Action::NoOp, Some(entry)) => {
+                        now.entries.insert(change.object.clone(), entry);
+                    }
+                    (_, Some(entry)) => {
+                        planned.insert(change.object.clone(), entry);
+                    }
+                    // What a destroy keeps is said in its plan, and is nobody's from then on.
+                    (Action::Keep, None) if plan.mode == Mode::Destroy => {
+                        now.entries.remove(&change.object);
+                    }
+                    (_, None) => {}
+                }
+            }
+        }
+        let book = Book { written: facts.inventory.clone(), now, planned, opened: false };
+        Self { cluster, mesh: plan.mesh.clone(), book: Mutex::new(book) }
+    }
+
+    /// Writes old and new together, once, before the first object is made.
+    pub(super) async fn open(&self) -> Result<(), ClusterError> {
+        let mut book = self.book.lock().await;
+        if book.opened {
+            return Ok(());
+        }
+        let mut union = book.now.clone();
+        for (object, entry) in &book.planned {
+            union.entries.entry(object.clone()).or_insert_with(|| entry.clone());
+        }
+        self.write(&mut book, union).await?;
+        book.opened = true;
+        Ok(())
+    }
+
+    /// An object is about to be written: from now on it may exist.
+    pub(super) async fn begin(&self, object: &ObjectRef) {
+        let mut book = self.book.lock().await;
+        if let Some(entry) = book.planned.get(object).cloned() {
+            book.now.entries.entry(object.clone()).or_insert(entry);
+        }
+    }
+
+    /// An object is as planned.
+    pub(super) async fn record(&self, change: &Change, uid: Option<&str>) {
+        let mut book = self.book.lock().await;
+        if let Some(mut entry) = book.planned.remove(&change.object) {
+            entry.uid = uid.map(str::to_owned).or(entry.uid);
+            book.now.entries.insert(change.object.clone(), entry);
+        }
+    }
+
+    /// An object is gone, or no longer ours.
+    pub(super) async fn forget(&self, object: &ObjectRef) {
+        let mut book = self.book.lock().await;
+        book.planned.remove(object);
+        book.now.entries.remove(object);
+    }
+
+    /// Writes what is there, if that is not what stands written; an empty one is deleted
+    /// where a mesh is destroyed.
+    pub(super) async fn settle(&self, mode: Mode) -> Result<(), ClusterError> {
+        let mut book = self.book.lock().await;
+        if mode == Mode::Destroy && book.now.entries.is_empty() {
+            return self.delete(&mut book).await;
+        }
+        // Without an inventory and without a namespace to put one in there was nothing to record.
+        if book.written.is_none() && book.now.entries.is_empty() {
+            return Ok(());
+        }
+        let now = book.now.clone();
+        self.write(&mut book, now).await
+    }
+
+    /// Deletes the inventory, since the namespace that it lies in goes next and alone is left.
+    pub(super) async fn close(&self) -> Result<(), ClusterError> {
+        let mut book = self.book.lock().await;
+        self.delete(&mut book).await
+    }
+
+    async fn write(&self, book: &mut Book, inventory: Inventory) -> Result<(), ClusterError> {
+        if book.written.as_ref() == Some(&inventory) {
+            return Ok(());
+        }
+        // Nobody else writes it; where somebody did, what we know of our objects wins.
+        let options = ApplyOptions { write: Write::Persist, conflicts: Conflicts::Force };
+        self.cluster.apply(&inventory.to_object(&self.mesh), options).await?;
+        book.written = Some(inventory);
+        Ok(())
+    }
+
+    async fn delete(&self, book: &mut Book) -> Result<(), ClusterError> {
+        if book.written.is_some() {
+            self.cluster.delete(&inventory_ref(&self.mesh), None).await?;
+            book.written = None;
+        }
+        Ok(())
+    }
+}

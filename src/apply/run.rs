@@ -1,0 +1,330 @@
+//! The executor: starts each step when its own predecessors are done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::ledger::Ledger;
+use super::mint::Mint;
+use super::send::Sender;
+use super::step::{Ended, perform};
+use super::{ApplyError, Counts, Event, StepOutcome, Summary, codes};
+use crate::cluster::{Cluster, ClusterError, Fault, together};
+use crate::compile::{PART_OF, Values, applyset_id};
+use crate::diagnostic::Failure;
+use crate::graph::{Unit, UnitKind};
+use crate::plan::{Mode, Plan, Step};
+use crate::topology::ClusterName;
+use crate::trust::Root;
+
+/// How many inventories are written at once in the end.
+const LEDGERS: usize = 16;
+
+/// How a plan is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// How many steps run at once; 10 by default.
+    pub parallelism: usize,
+    /// How long each wait may take; 5 minutes by default.
+    pub timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { parallelism: 10, timeout: Duration::from_secs(300) }
+    }
+}
+
+/// Whether a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stop {
+    /// It does.
+    #[default]
+    Go,
+    /// No step is started any more, waits are given up, requests under way are finished and
+    /// the inventories written.
+    Finish,
+}
+
+/// All that a run takes.
+pub struct Job {
+    /// What is to be done.
+    pub plan: Plan,
+    /// The doors to the clusters of the plan.
+    pub clusters: BTreeMap<ClusterName, Cluster>,
+    /// The root of trust where it is given in files.
+    pub root: Option<Root>,
+    /// How it is done.
+    pub options: Options,
+}
+
+/// What the steps of a run share.
+pub(super) struct Run {
+    pub(super) plan: Plan,
+    pub(super) options: Options,
+    pub(super) mint: Mint,
+    pub(super) values: Mutex<Values>,
+    pub(super) events: mpsc::UnboundedSender<Event>,
+    pub(super) stop: watch::Receiver<Stop>,
+    clusters: BTreeMap<ClusterName, Cluster>,
+    ledgers: BTreeMap<ClusterName, Arc<Ledger>>,
+}
+
+impl Run {
+    /// The door to a cluster.
+    pub(super) fn cluster(&self, name: &ClusterName) -> Option<Cluster> {
+        self.clusters.get(name).cloned()
+    }
+
+    /// The way of a step's changes into its cluster.
+    pub(super) fn sender(&self, name: &ClusterName) -> Result<Sender, ApplyError> {
+        let (Some(cluster), Some(ledger)) = (self.cluster(name), self.ledgers.get(name)) else {
+            let fault = Fault::Unreachable("it was not read when the plan was made".to_owned());
+            let request = "apply a step".to_owned();
+            return Err(ApplyError::Cluster(ClusterError {
+                cluster: name.clone(),
+                request,
+                attempts: 0,
+                fault,
+            }));
+        };
+        Ok(Sender {
+            cluster,
+            ledger: Arc::clone(ledger),
+            label: (PART_OF.to_owned(), applyset_id(&self.plan.mesh)),
+            limit: self.options.timeout,
+            stop: self.stop.clone(),
+        })
+    }
+
+    /// Tells the view; a run that nobody looks at goes on.
+    pub(super) fn tell(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+}
+
+/// Where a step is.
+enum State {
+    Waiting,
+    Running,
+    Finished(StepOutcome),
+}
+
+/// Runs a plan to its end, or as far as it gets.
+///
+/// Each thing that happens is sent to `events`; `stop` is looked at before each step and each
+/// wave of requests, and while waiting.
+pub async fn run(job: Job, events: mpsc::UnboundedSender<Event>, stop: watch::Receiver<Stop>) -> Summary {
+    let start = Instant::now();
+    let ledgers = ledgers(&job);
+    let run = Arc::new(Run {
+        options: job.options,
+        mint: Mint::new(job.root),
+        values: Mutex::new(job.plan.values.clone()),
+        plan: job.plan,
+        events,
+        stop,
+        clusters: job.clusters,
+        ledgers,
+    });
+    let steps = Schedule::new(&run.plan).follow(&run).await;
+    let failures = settle(&run).await;
+    let mut counts = Counts::default();
+    for outcome in steps.values() {
+        if let StepOutcome::Done(of_step) = outcome {
+            counts.extend(of_step);
+        }
+    }
+    Summary { steps, counts, failures, elapsed: start.elapsed() }
+}
+
+fn ledgers(job: &Job) -> BTreeMap<ClusterName, Arc<Ledger>> {
+    let read = job.plan.clusters.iter().filter(|(name, _)| !job.plan.unknown.contains_key(*name));
+    read.filter_map(|(name, facts)| {
+        let cluster = job.clusters.get(name)?.clone();
+        Some((name.clone(), Arc::new(Ledger::new(cluster, facts, &job.plan))))
+    })
+    .collect()
+}
+
+/// Writes each inventory as it is now.
+async fn settle(run: &Arc<Run>) -> Vec<Failure> {
+    let mode = run.plan.mode;
+    let writes: Vec<_> =
+        run.ledgers.values().cloned().map(|ledger| async move { ledger.settle(mode).await }).collect();
+    let ended = together(LEDGERS, writes).await;
+    ended.into_iter().filter_map(Result::err).map(|error| error.failure()).collect()
+}
+
+/// Which step may start when.
+struct Schedule<'p> {
+    steps: BTreeMap<&'p Unit, &'p Step>,
+    after: BTreeMap<&'p Unit, BTreeSet<&'p Unit>>,
+    state: BTreeMap<&'p Unit, State>,
+}
+
+impl<'p> Schedule<'p> {
+    fn new(plan: &'p Plan) -> Self {
+        let steps: BTreeMap<&Unit, &Step> = plan.steps.iter().map(|step| (&step.unit, step)).collect();
+        let mut after: BTreeMap<&Unit, BTreeSet<&Unit>> = BTreeMap::new();
+        for step in &plan.steps {
+            let first = step.after.iter().filter(|unit| steps.contains_key(*unit));
+            after.insert(&step.unit, first.collect());
+        }
+        if plan.mode == Mode::Destroy {
+            // The namespace and the inventory in it go last, whatever the graph asks for.
+            for (unit, first) in &mut after {
+                if unit.kind == UnitKind::Namespace {
+                    let others = steps.keys().filter(|other| other.cluster == unit.cluster && *other != unit);
+                    first.extend(others.copied());
+                }
+            }
+        }
+        let state = steps.keys().map(|unit| (*unit, State::Waiting)).collect();
+        Self { steps, after, state }
+    }
+
+    /// Starts steps as they become ready until none is left that could.
+    async fn follow(mut self, run: &Arc<Run>) -> BTreeMap<Unit, StepOutcome> {
+        let mut running: JoinSet<(Unit, StepOutcome)> = JoinSet::new();
+        let mut stop = run.stop.clone();
+        let mut stoppable = true;
+        let mut told = false;
+        loop {
+            let mut ready = self.settle(run);
+            if run.is_stopping() {
+                if !told && !running.is_empty() {
+                    run.tell(Event::Stopping);
+                    told = true;
+                }
+                ready.clear();
+            }
+            for unit in ready {
+                if running.len() >= run.options.parallelism.max(1) {
+                    break;
+                }
+                self.state.insert(unit, State::Running);
+                running.spawn(start(Arc::clone(run), self.steps[unit].clone()));
+            }
+            if running.is_empty() {
+                break;
+            }
+            tokio::select! {
+                ended = running.join_next() => match ended {
+                    Some(Ok((unit, outcome))) => self.finish(&unit, outcome),
+                    // The task that panicked is the one that stays `Running`; it is told apart below.
+                    Some(Err(_)) | None => {}
+                },
+                changed = stop.changed(), if stoppable => stoppable = changed.is_ok(),
+            }
+        }
+        self.outcomes()
+    }
+
+    fn finish(&mut self, unit: &Unit, outcome: StepOutcome) {
+        if let Some(state) = self.state.iter_mut().find(|(known, _)| **known == unit).map(|(_, state)| state)
+        {
+            *state = State::Finished(outcome);
+        }
+    }
+
+    /// Settles every step that needs no running, and gives those that may start now, in the order of the plan.
+    fn settle(&mut self, run: &Run) -> Vec<&'p Unit> {
+        let mut ready;
+        loop {
+            ready = Vec::new();
+            let mut settled = Vec::new();
+            for step in &run.plan.steps {
+                let unit = &step.unit;
+                let Some((unit, State::Waiting)) = self.state.get_key_value(unit) else { continue };
+                let unit = *unit;
+                let first = &self.after[unit];
+                if let Some(outcome) = first.iter().find_map(|first| self.blocks(first)) {
+                    settled.push((unit, outcome));
+                } else if !step.held_by.is_empty() {
+                    settled.push((unit, StepOutcome::Unknown { clusters: step.held_by.clone() }));
+                } else if first.iter().all(|first| matches!(self.state[first], State::Finished(_))) {
+                    if step.is_done() {
+                        settled.push((unit, StepOutcome::Idle));
+                    } else {
+                        ready.push(unit);
+                    }
+                }
+            }
+            if settled.is_empty() {
+                return ready;
+            }
+            for (unit, outcome) in settled {
+                if let StepOutcome::HeldBack { by } = &outcome
+                    && !self.steps[unit].is_done()
+                {
+                    run.tell(Event::HeldBack { unit: unit.clone(), by: by.clone() });
+                }
+                self.state.insert(unit, State::Finished(outcome));
+            }
+        }
+    }
+
+    /// What becomes of a step that waits for this one, where this one will never be done.
+    fn blocks(&self, first: &Unit) -> Option<StepOutcome> {
+        let State::Finished(outcome) = &self.state[first] else { return None };
+        match outcome {
+            StepOutcome::Idle | StepOutcome::Done(_) => None,
+            StepOutcome::Failed(_) => Some(StepOutcome::HeldBack { by: first.clone() }),
+            StepOutcome::HeldBack { by } => Some(StepOutcome::HeldBack { by: by.clone() }),
+            StepOutcome::Unknown { clusters } => Some(StepOutcome::Unknown { clusters: clusters.clone() }),
+            StepOutcome::Stopped => Some(StepOutcome::Stopped),
+        }
+    }
+
+    fn outcomes(self) -> BTreeMap<Unit, StepOutcome> {
+        let steps = self.steps;
+        self.state
+            .into_iter()
+            .map(|(unit, state)| {
+                let outcome = match state {
+                    State::Finished(StepOutcome::HeldBack { .. } | StepOutcome::Stopped) | State::Waiting
+                        if steps[unit].is_done() =>
+                    {
+                        StepOutcome::Idle
+                    }
+                    State::Finished(outcome) => outcome,
+                    State::Waiting => StepOutcome::Stopped,
+                    State::Running => StepOutcome::Failed(
+                        Failure::new(&codes::STEP_PANICKED, format!("{unit} ended unexpectedly"))
+                            .with_help("this is a bug in Stolos: please report it"),
+                    ),
+                };
+                (unit.clone(), outcome)
+            })
+            .collect()
+    }
+}
+
+/// Runs one step and tells how it went.
+async fn start(run: Arc<Run>, step: Step) -> (Unit, StepOutcome) {
+    let unit = step.unit.clone();
+    let begin = Instant::now();
+    run.tell(Event::Started { unit: unit.clone() });
+    let outcome = match perform(&run, &step).await {
+        Ok(Ended::Done(counts)) => {
+            let elapsed = begin.elapsed();
+            run.tell(Event::Done { unit: unit.clone(), counts: counts.clone(), elapsed });
+            StepOutcome::Done(counts)
+        }
+        Ok(Ended::Stopped) => StepOutcome::Stopped,
+        Err(error) => {
+            let failure = error.failure();
+            run.tell(Event::Failed {
+                unit: unit.clone(),
+                failure: failure.clone(),
+                elapsed: begin.elapsed(),
+            });
+            StepOutcome::Failed(failure)
+        }
+    };
+    (unit, outcome)
+}

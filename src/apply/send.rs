@@ -1,0 +1,242 @@
+//! The changes of a step on their way to its cluster.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::ledger::Ledger;
+use super::order::waves;
+use super::wait::{Sightings, Wait, Waited};
+use super::{ApplyError, Counts, Outcome, Stop};
+use crate::cluster::{ApplyOptions, Cluster, ClusterError, Fault, Write, together};
+use crate::graph::Unit;
+use crate::object::{Object, ObjectRef, kinds};
+use crate::plan::{Action, Change, Step, Unmet};
+use crate::topology::ClusterName;
+
+/// How many requests of one step are under way at once.
+const SIDE_BY_SIDE: usize = 8;
+/// How long a kind may stay unknown after its definition was established: API servers of one
+/// cluster learn of it one after the other.
+const KIND_PATIENCE: Duration = Duration::from_secs(10);
+/// The pause between two tries of it.
+const KIND_PAUSE: Duration = Duration::from_millis(500);
+
+/// A step's way into its cluster.
+#[derive(Clone)]
+pub(super) struct Sender {
+    pub(super) cluster: Cluster,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) label: (String, String),
+    pub(super) limit: Duration,
+    pub(super) stop: watch::Receiver<Stop>,
+}
+
+/// What came of sending.
+#[derive(Debug, Default)]
+pub(super) struct Sent {
+    /// What became of the objects.
+    pub(super) counts: Counts,
+    /// The objects as the server has them now.
+    pub(super) objects: Sightings,
+    /// Those whose deletion was asked for.
+    pub(super) deleted: Vec<(ClusterName, ObjectRef)>,
+    /// Whether the run was stopped before all was sent.
+    pub(super) stopped: bool,
+}
+
+/// What came of one change.
+enum Done {
+    Applied(Object),
+    Deleting,
+    Released,
+    Stopped,
+}
+
+impl Sender {
+    /// Sends the changes of a step, wave by wave, those of a wave side by side. After a change
+    /// that fails the rest of its wave is brought to an end, and no other wave is begun.
+    pub(super) async fn send(
+        &self,
+        step: &Step,
+        mut objects: BTreeMap<ObjectRef, Object>,
+        progress: impl Fn(usize) + Send + Sync + Clone + 'static,
+    ) -> Result<Sent, ApplyError> {
+        let mut sent = Sent::default();
+        for change in step.changes.iter().filter(|change| !change.action.writes()) {
+            sent.counts.add(Outcome::of(change.action));
+        }
+        let count = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        for wave in waves(step.writes()) {
+            if *self.stop.borrow() == Stop::Finish {
+                sent.stopped = true;
+                break;
+            }
+            let requests: Vec<_> = wave
+                .iter()
+                .map(|change| {
+                    let (sender, unit) = (self.clone(), step.unit.clone());
+                    let (change, object) = ((*change).clone(), objects.remove(&change.object));
+                    let (progress, count) = (progress.clone(), Arc::clone(&count));
+                    async move {
+                        let done = sender.change(&unit, &change, object).await;
+                        if done.is_ok() {
+                            progress(count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1);
+                        }
+                        done
+                    }
+                })
+                .collect();
+            let mut failed = None;
+            for (change, done) in wave.iter().zip(together(SIDE_BY_SIDE, requests).await) {
+                match done {
+                    Ok(Done::Applied(object)) => {
+                        sent.counts.add(Outcome::of(change.action));
+                        let name = self.cluster.name().clone();
+                        sent.objects.insert((name, object.reference()), object);
+                    }
+                    Ok(Done::Deleting) => {
+                        sent.counts.add(Outcome::of(change.action));
+                        sent.deleted.push((self.cluster.name().clone(), change.object.clone()));
+                    }
+                    Ok(Done::Released) => sent.counts.add(Outcome::of(change.action)),
+                    Ok(Done::Stopped) => sent.stopped = true,
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+            }
+            if let Some(error) = failed {
+                return Err(error);
+            }
+        }
+        Ok(sent)
+    }
+
+    async fn change(&self, unit: &Unit, change: &Change, object: Option<Object>) -> Result<Done, ApplyError> {
+        match change.action {
+            Action::Create | Action::Adopt | Action::Update => {
+                self.apply(unit, change, object).await.map(Done::Applied)
+            }
+            Action::Replace => {
+                self.cluster.delete(&change.object, change.uid.as_deref()).await?;
+                let target = [(self.cluster.name().clone(), change.object.clone())];
+                match self.gone(unit, &target).await? {
+                    Waited::Met => self.apply(unit, change, object).await.map(Done::Applied),
+                    Waited::Stopped => Ok(Done::Stopped),
+                    Waited::Timeout(unmet) => Err(ApplyError::Timeout {
+                        unit: unit.clone(),
+                        waited: self.limit,
+                        unmet,
+                        warnings: vec![],
+                    }),
+                }
+            }
+            Action::Delete => {
+                self.cluster.delete(&change.object, change.uid.as_deref()).await?;
+                Ok(Done::Deleting)
+            }
+            Action::Release => {
+                self.release(change).await?;
+                self.ledger.forget(&change.object).await;
+                Ok(Done::Released)
+            }
+            Action::Keep | Action::NoOp => Ok(Done::Released),
+        }
+    }
+
+    async fn apply(
+        &self,
+        unit: &Unit,
+        change: &Change,
+        object: Option<Object>,
+    ) -> Result<Object, ApplyError> {
+        let Some(object) = object else {
+            return Err(ApplyError::Diverged {
+                unit: unit.clone(),
+                object: change.object.clone(),
+                why: "the plan does not say what it becomes".to_owned(),
+            });
+        };
+        self.ledger.begin(&change.object).await;
+        let options = ApplyOptions { write: Write::Persist, conflicts: change.conflicts };
+        let deadline = tokio::time::Instant::now() + KIND_PATIENCE;
+        loop {
+            match self.cluster.apply(&object, options).await {
+                Ok(live) => {
+                    self.ledger.record(change, live.uid()).await;
+                    return Ok(live);
+                }
+                Err(ClusterError { fault: Fault::KindUnknown(_), .. })
+                    if tokio::time::Instant::now() < deadline =>
+                {
+                    tokio::time::sleep(KIND_PAUSE).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Takes our fields back: an apply that asks for none.
+    async fn release(&self, change: &Change) -> Result<(), ApplyError> {
+        let reference = &change.object;
+        let Some(live) = self.cluster.get(reference).await? else { return Ok(()) };
+        let Some(info) = kinds::find(&reference.group, &reference.kind) else { return Ok(()) };
+        let mut metadata = json!({"name": reference.name});
+        if let Some(namespace) = &reference.namespace {
+            metadata["namespace"] = json!(namespace);
+        }
+        // With the UID the server refuses to make the object anew if it goes away meanwhile.
+        if let Some(uid) = live.uid() {
+            metadata["uid"] = json!(uid);
+        }
+        let bare = json!({"apiVersion": info.api_version(), "kind": info.kind, "metadata": metadata});
+        let Ok(bare) = Object::from_value(bare) else { return Ok(()) };
+        self.cluster.apply(&bare, ApplyOptions::default()).await?;
+        Ok(())
+    }
+
+    /// Waits until objects are gone.
+    pub(super) async fn gone(
+        &self,
+        unit: &Unit,
+        targets: &[(ClusterName, ObjectRef)],
+    ) -> Result<Waited, ApplyError> {
+        let wait = Wait { targets, label: (&self.label.0, &self.label.1), limit: self.limit };
+        let cluster = |name: &ClusterName| (name == self.cluster.name()).then(|| self.cluster.clone());
+        let (mut seen, mut stop) = (Sightings::new(), self.stop.clone());
+        Ok(wait.until(cluster, &mut seen, &mut stop, |seen| still_there(unit, targets, seen)).await?)
+    }
+}
+
+/// What of the targets is still there.
+pub(super) fn still_there(
+    unit: &Unit,
+    targets: &[(ClusterName, ObjectRef)],
+    seen: &Sightings,
+) -> Option<Unmet> {
+    let left: Vec<&Object> = targets.iter().filter_map(|target| seen.get(target)).collect();
+    let first = left.first()?.reference();
+    let what = match left.len() {
+        1 => format!("{first} to be gone"),
+        more => format!("{first} and {} more to be gone", more - 1),
+    };
+    let mut facts = Vec::new();
+    for object in &left {
+        let finalizers = object.get(&["metadata", "finalizers"]).and_then(serde_json::Value::as_array);
+        let names: Vec<&str> =
+            finalizers.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+        if !names.is_empty() {
+            facts.push(format!("{} has finalizers {}", object.reference(), names.join(", ")));
+        }
+        let conditions = object.get(&["status", "conditions"]).and_then(serde_json::Value::as_array);
+        for condition in conditions.into_iter().flatten() {
+            // A namespace says in its conditions what keeps it.
+            if object.kind() == "Namespace" && condition["status"] == "True" {
+                facts.push(format!("{unit}: {}", condition["message"].as_str().unwrap_or_default()));
+            }
+        }
+    }
+    Some(Unmet { what, facts })
+}

@@ -1,0 +1,207 @@
+//! One step: fill, send, wait, and give what others need.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use super::run::Run;
+use super::send::{Sender, Sent, still_there};
+use super::wait::{Sightings, Wait, Waited};
+use super::{ApplyError, Counts, Event, Stop, fill, trouble};
+use crate::cluster::together;
+use crate::compile::{DesiredUnit, Done, PART_OF, Values, applyset_id};
+use crate::graph::UnitKind;
+use crate::object::ObjectRef;
+use crate::plan::{Mode, Step, Unmet, done};
+use crate::topology::ClusterName;
+
+/// How many objects a condition's first look reads at once.
+const SIDE_BY_SIDE: usize = 8;
+
+/// How a step ended.
+pub(super) enum Ended {
+    /// Done.
+    Done(Counts),
+    /// The run was stopped.
+    Stopped,
+}
+
+/// Runs one step to its end.
+pub(super) async fn perform(run: &Arc<Run>, step: &Step) -> Result<Ended, ApplyError> {
+    let sender = run.sender(&step.unit.cluster)?;
+    let is_namespace = step.unit.kind == UnitKind::Namespace;
+    match run.plan.mode {
+        // The inventory lies in the mesh namespace: it is written as soon as that is there.
+        Mode::Apply if !is_namespace => sender.ledger.open().await?,
+        // And goes before the namespace does.
+        Mode::Destroy if is_namespace => sender.ledger.close().await?,
+        Mode::Apply | Mode::Destroy => {}
+    }
+    let sent = send(run, step, &sender).await?;
+    if run.plan.mode == Mode::Apply && is_namespace {
+        sender.ledger.open().await?;
+    }
+    if sent.stopped {
+        return Ok(Ended::Stopped);
+    }
+    if !sent.deleted.is_empty() && !are_gone(run, step, &sender, &sent).await? {
+        return Ok(Ended::Stopped);
+    }
+    let Some(desired) = step.desired.as_ref().filter(|_| run.plan.mode == Mode::Apply) else {
+        return Ok(Ended::Done(sent.counts));
+    };
+    if is_ready(run, step, desired, sent.objects).await? {
+        Ok(Ended::Done(sent.counts))
+    } else {
+        Ok(Ended::Stopped)
+    }
+}
+
+/// Fills the step's objects and sends them.
+async fn send(run: &Arc<Run>, step: &Step, sender: &Sender) -> Result<Sent, ApplyError> {
+    let minted = run.mint.issue(&run.plan, &step.unit, &step.open, |name| run.cluster(name)).await?;
+    let objects = {
+        let mut values = run.values.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        values.extend(minted);
+        fill::objects(&run.plan.mesh, step, &run.plan.values, &values)?
+    };
+    let of = step.writes().count();
+    let (events, unit) = (run.events.clone(), step.unit.clone());
+    let progress = move |sent| {
+        // A run that nobody looks at goes on.
+        let _ = events.send(Event::Applied { unit: unit.clone(), sent, of });
+    };
+    sender.send(step, objects, progress).await
+}
+
+/// Waits until what was deleted is gone, and takes it out of the inventory.
+async fn are_gone(run: &Arc<Run>, step: &Step, sender: &Sender, sent: &Sent) -> Result<bool, ApplyError> {
+    let targets = &sent.deleted;
+    let mut seen = Sightings::new();
+    if !wait(run, step, targets, &mut seen, |seen| still_there(&step.unit, targets, seen)).await? {
+        return Ok(false);
+    }
+    for (_, object) in targets {
+        sender.ledger.forget(object).await;
+    }
+    Ok(true)
+}
+
+/// Waits until the unit's condition holds, and notes what it gives to others.
+async fn is_ready(
+    run: &Arc<Run>,
+    step: &Step,
+    desired: &DesiredUnit,
+    mut seen: Sightings,
+) -> Result<bool, ApplyError> {
+    let unit = &step.unit;
+    let objects = conditioned(step, desired);
+    let targets = done::reads(unit, &desired.done, &objects);
+    look(run, &targets, &mut seen).await?;
+    let lacks = |seen: &Sightings| done::unmet(unit, &desired.done, &objects, seen);
+    if lacks(&seen).is_some() && !wait(run, step, &targets, &mut seen, lacks).await? {
+        return Ok(false);
+    }
+    run.learn(done::outputs(unit, &desired.done, &seen));
+    Ok(true)
+}
+
+/// The objects that a unit's condition is about. Where it is that they exist, those that were
+/// just written are the ones to look at; the plan saw the others.
+fn conditioned(step: &Step, desired: &DesiredUnit) -> Vec<ObjectRef> {
+    let of_all = || step.changes.iter().filter(|change| change.desired.is_some());
+    match desired.done {
+        Done::Exists | Done::Registered { effects: None, .. } => of_all()
+            .filter(|change| change.action.writes() || step.unmet.is_some())
+            .map(|change| change.object.clone())
+            .collect(),
+        Done::Established
+        | Done::ControlPlane { .. }
+        | Done::Gateway { .. }
+        | Done::Address { .. }
+        | Done::Token { .. }
+        | Done::Registered { effects: Some(_), .. } => of_all().map(|change| change.object.clone()).collect(),
+    }
+}
+
+/// Reads what a condition looks at and the step did not just write.
+async fn look(
+    run: &Arc<Run>,
+    targets: &[(ClusterName, ObjectRef)],
+    seen: &mut Sightings,
+) -> Result<(), ApplyError> {
+    let unseen: Vec<_> = targets.iter().filter(|target| !seen.contains_key(target)).cloned().collect();
+    let reads: Vec<_> = unseen
+        .into_iter()
+        .filter_map(|(name, object)| {
+            let cluster = run.cluster(&name)?;
+            Some(async move {
+                let found = cluster.get(&object).await;
+                (name, object, found)
+            })
+        })
+        .collect();
+    for (name, object, found) in together(SIDE_BY_SIDE, reads).await {
+        if let Some(found) = found? {
+            seen.insert((name, object), found);
+        }
+    }
+    Ok(())
+}
+
+/// Waits, and says so whenever what is lacking changes. False where the run stops.
+async fn wait(
+    run: &Arc<Run>,
+    step: &Step,
+    targets: &[(ClusterName, ObjectRef)],
+    seen: &mut Sightings,
+    lacks: impl Fn(&Sightings) -> Option<Unmet>,
+) -> Result<bool, ApplyError> {
+    let id = applyset_id(&run.plan.mesh);
+    let wait = Wait { targets, label: (PART_OF, &id), limit: run.options.timeout };
+    let mut said: Option<Unmet> = None;
+    let mut stop = run.stop.clone();
+    let waited = wait.until(
+        |name| run.cluster(name),
+        seen,
+        &mut stop,
+        |seen| {
+            let unmet = lacks(seen);
+            if unmet.is_some() && unmet != said {
+                said.clone_from(&unmet);
+                if let Some(unmet) = unmet.clone() {
+                    run.tell(Event::Waiting { unit: step.unit.clone(), unmet });
+                }
+            }
+            unmet
+        },
+    );
+    match waited.await? {
+        Waited::Met => Ok(true),
+        Waited::Stopped => Ok(false),
+        Waited::Timeout(unmet) => {
+            let mut by_cluster: BTreeMap<&ClusterName, Vec<ObjectRef>> = BTreeMap::new();
+            for (name, object) in targets {
+                by_cluster.entry(name).or_default().push(object.clone());
+            }
+            let mut warnings = Vec::new();
+            for (name, objects) in by_cluster {
+                if let Some(cluster) = run.cluster(name) {
+                    warnings.extend(trouble::warnings(&cluster, &objects).await);
+                }
+            }
+            Err(ApplyError::Timeout { unit: step.unit.clone(), waited: run.options.timeout, unmet, warnings })
+        }
+    }
+}
+
+impl Run {
+    /// Notes values that are known from now on.
+    fn learn(&self, values: Values) {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner).extend(values);
+    }
+
+    /// Whether the run is asked to stop.
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.stop.borrow() == Stop::Finish
+    }
+}

@@ -1,0 +1,163 @@
+//! Waiting for live objects: watched, with a deadline, and given up when the run stops.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::Stop;
+use crate::cluster::{Cluster, ClusterError, Fault, Seen, Selection};
+use crate::object::{GroupKind, Object, ObjectRef};
+use crate::plan::Unmet;
+use crate::topology::ClusterName;
+
+/// Live objects as they were last seen.
+pub(super) type Sightings = BTreeMap<(ClusterName, ObjectRef), Object>;
+
+/// How a wait ended.
+#[derive(Debug)]
+pub(super) enum Waited {
+    /// The condition holds.
+    Met,
+    /// It did not in time.
+    Timeout(Unmet),
+    /// The run stops.
+    Stopped,
+}
+
+/// What is waited for.
+pub(super) struct Wait<'w> {
+    /// The objects that the condition looks at.
+    pub(super) targets: &'w [(ClusterName, ObjectRef)],
+    /// The label by which several objects of a kind are found with one watch.
+    pub(super) label: (&'w str, &'w str),
+    /// How long.
+    pub(super) limit: Duration,
+}
+
+/// One watch: the objects of a kind in a namespace of a cluster.
+type Field = (ClusterName, GroupKind, Option<String>);
+
+impl Wait<'_> {
+    /// Watches until `lacks` is none. It is asked once all objects have been seen, and after each
+    /// change again; `seen` holds what they are then.
+    pub(super) async fn until(
+        &self,
+        cluster_of: impl Fn(&ClusterName) -> Option<Cluster>,
+        seen: &mut Sightings,
+        stop: &mut watch::Receiver<Stop>,
+        mut lacks: impl FnMut(&Sightings) -> Option<Unmet>,
+    ) -> Result<Waited, ClusterError> {
+        let fields = self.fields();
+        let deadline = Instant::now() + self.limit;
+        let (sender, mut news) = mpsc::channel(64);
+        let mut watches = JoinSet::new();
+        let mut silent: BTreeSet<Field> = BTreeSet::new();
+        for (field, names) in &fields {
+            let Some(cluster) = cluster_of(&field.0) else { continue };
+            watches.spawn(follow(cluster, field.clone(), self.selection(field, names), sender.clone()));
+            silent.insert(field.clone());
+        }
+        drop(sender);
+        let mut unmet = None;
+        let mut stoppable = true;
+        loop {
+            if silent.is_empty() {
+                match lacks(seen) {
+                    None => return Ok(Waited::Met),
+                    lacking => unmet = lacking,
+                }
+            }
+            if *stop.borrow() == Stop::Finish {
+                return Ok(Waited::Stopped);
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(deadline) => {
+                    let unmet = unmet.or_else(|| lacks(seen)).unwrap_or_else(|| self.unseen());
+                    return Ok(Waited::Timeout(unmet));
+                }
+                // A run whose stopper is gone can no longer be stopped.
+                changed = stop.changed(), if stoppable => stoppable = changed.is_ok(),
+                next = news.recv() => match next {
+                    Some((field, Ok(news))) => {
+                        silent.remove(&field);
+                        note(seen, &field, &fields[&field], news);
+                    }
+                    Some((_, Err(error))) => return Err(error),
+                    None => return Ok(Waited::Timeout(unmet.unwrap_or_else(|| self.unseen()))),
+                },
+            }
+        }
+    }
+
+    fn fields(&self) -> BTreeMap<Field, BTreeSet<String>> {
+        let mut fields: BTreeMap<Field, BTreeSet<String>> = BTreeMap::new();
+        for (cluster, object) in self.targets {
+            let field = (cluster.clone(), object.group_kind(), object.namespace.clone());
+            fields.entry(field).or_default().insert(object.name.clone());
+        }
+        fields
+    }
+
+    fn selection(&self, field: &Field, names: &BTreeSet<String>) -> Selection {
+        let by_name = if names.len() == 1 { names.first().cloned() } else { None };
+        let label = by_name.is_none().then(|| format!("{}={}", self.label.0, self.label.1));
+        Selection { namespace: field.2.clone(), name: by_name, label }
+    }
+
+    fn unseen(&self) -> Unmet {
+        let what = match self.targets {
+            [(cluster, object)] => format!("{object} of {cluster} to be read"),
+            targets => format!("{} objects to be read", targets.len()),
+        };
+        Unmet { what, facts: Vec::new() }
+    }
+}
+
+/// Passes on what one watch sees. A kind that is not served has no objects.
+async fn follow(
+    cluster: Cluster,
+    field: Field,
+    selection: Selection,
+    news: mpsc::Sender<(Field, Result<Seen, ClusterError>)>,
+) {
+    let mut watch = cluster.watch(field.1.clone(), selection);
+    loop {
+        let seen = match watch.next().await {
+            Err(ClusterError { fault: Fault::KindUnknown(_), .. }) => {
+                if news.send((field.clone(), Ok(Seen::State(Vec::new())))).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+            seen => seen,
+        };
+        let failed = seen.is_err();
+        if news.send((field.clone(), seen)).await.is_err() || failed {
+            return;
+        }
+    }
+}
+
+fn note(seen: &mut Sightings, field: &Field, names: &BTreeSet<String>, news: Seen) {
+    match news {
+        Seen::State(objects) => {
+            seen.retain(|(cluster, object), _| {
+                (cluster, &object.group_kind(), &object.namespace) != (&field.0, &field.1, &field.2)
+                    || !names.contains(&object.name)
+            });
+            for object in objects {
+                seen.insert((field.0.clone(), object.reference()), object);
+            }
+        }
+        Seen::Changed(object) => {
+            seen.insert((field.0.clone(), object.reference()), object);
+        }
+        Seen::Gone(object) => {
+            seen.remove(&(field.0.clone(), object));
+        }
+    }
+}
