@@ -8,8 +8,9 @@ use crate::compile::{CompileError, Hole};
 use crate::diagnostic::{Failure, lasting};
 use crate::graph::Unit;
 use crate::object::ObjectRef;
-use crate::plan::{Unmet, codes as shared};
+use crate::plan::Unmet;
 use crate::trust::TrustError;
+use crate::validate;
 
 /// Why a step failed. No variant holds a secret.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -82,8 +83,10 @@ impl ApplyError {
             }
             Self::Diverged { .. } => Failure::new(&codes::PLAN_DIVERGED, self.to_string())
                 .with_help("run the same command again: the new plan shows what comes of it"),
-            Self::Hostname { .. } => Failure::new(&shared::CONTROL_PLANE_ADDRESS_HOSTNAME, self.to_string())
-                .with_help("set `controlPlane.address` of the primary to an IP address that leads there"),
+            Self::Hostname { .. } => {
+                Failure::new(&validate::CONTROL_PLANE_ADDRESS_HOSTNAME, self.to_string())
+                    .with_help("set `controlPlane.address` of the primary to an IP address that leads there")
+            }
             Self::ValueMissing { .. } => {
                 Failure::new(&codes::VALUE_MISSING, self.to_string()).with_help("run the same command again")
             }
