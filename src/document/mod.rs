@@ -20,6 +20,7 @@ use std::fmt;
 use std::ops::Range;
 
 pub use codes::*;
+pub(crate) use duplicates::duplicate;
 pub use duplicates::duplicate_keys;
 
 use crate::diagnostic::{Code, Diagnostic};

@@ -5,14 +5,22 @@
 //! duplicate and unknown keys, wrong types, values that no such key can hold.
 //! Whether the declarations agree with one another is `validate`'s to say.
 
+mod codes;
+mod decode;
 mod derive;
+pub mod files;
+mod keys;
 mod model;
 mod names;
 mod owned;
+mod schema;
 mod version;
 
+pub use codes::CODES;
+pub use decode::{Parsed, parse};
 pub use derive::{EffectiveGateway, Entrance};
 pub use model::*;
 pub use names::{ClusterName, NamespaceName, NetworkName};
 pub use owned::{Instead, OWNED_KEYS, OwnedKey, When};
+pub use schema::schema;
 pub use version::{IstioVersion, KNOWN_VERSIONS, VersionFault};

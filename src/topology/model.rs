@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde_json::{Map, Value};
@@ -31,8 +32,8 @@ pub struct Topology {
     pub namespaces: BTreeMap<NamespaceName, Namespace>,
 }
 
-/// The mesh: `mesh`.
-#[derive(Debug, Clone, PartialEq)]
+/// The mesh: `mesh`. Two are equal when they say the same, wherever they stand.
+#[derive(Debug, Clone)]
 pub struct Mesh {
     /// `mesh.id`.
     pub id: Spanned<String>,
@@ -48,6 +49,17 @@ pub struct Mesh {
     pub mtls: Mtls,
     /// `mesh.dns`; `None` is capture with several clusters, off with one.
     pub dns: Option<Spanned<Dns>>,
+}
+
+impl PartialEq for Mesh {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { id, trust_domain, trust_domain_span: _, namespace, namespace_span: _, mtls, dns } = self;
+        *id == other.id
+            && *trust_domain == other.trust_domain
+            && *namespace == other.namespace
+            && *mtls == other.mtls
+            && *dns == other.dns
+    }
 }
 
 /// `mesh.mtls`: what a workload accepts.
@@ -90,8 +102,9 @@ pub enum Charts {
 /// A user's own values for the releases: `values: {base: …, istiod: …, gateway: …}`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ReleaseValues {
-    /// Values by chart; a chart that is not named has none.
-    pub by_chart: BTreeMap<ChartName, UserValues>,
+    /// Values by chart; a chart that is not named has none. Clusters that say nothing of their own
+    /// share one.
+    pub by_chart: BTreeMap<ChartName, Arc<UserValues>>,
 }
 
 /// The charts that a release can be of.
@@ -119,13 +132,19 @@ impl ChartName {
     }
 }
 
-/// One chart's values as the user wrote them.
-#[derive(Debug, Clone, PartialEq)]
+/// One chart's values as the user wrote them. Two are equal when they say the same, wherever they stand.
+#[derive(Debug, Clone)]
 pub struct UserValues {
     /// The values: maps merge, lists are replaced, `null` deletes.
     pub map: Map<String, Value>,
     /// The place of every value in them, by its path of keys (`global.network`), for findings.
     pub places: BTreeMap<Vec<String>, Span>,
+}
+
+impl PartialEq for UserValues {
+    fn eq(&self, other: &Self) -> bool {
+        self.map == other.map
+    }
 }
 
 /// `trust.root`: whom every certificate of the mesh goes back to.

@@ -10,7 +10,7 @@ mod build;
 mod offsets;
 mod scalar;
 
-use saphyr_parser::{Event, Parser, ScanError};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
 use self::build::{Builder, Step, Style};
 use self::offsets::Offsets;
@@ -186,11 +186,14 @@ impl<'t> Stream<'t> {
                 Some(Ok(next)) => next,
                 Some(Err(error)) => return Err(self.broken(&error)),
             };
-            let span = Span {
-                source: self.source,
-                start: self.offsets.byte(marks.start.index()),
-                end: self.offsets.byte(marks.end.index()),
-            };
+            let span = self.exact(
+                &event,
+                Span {
+                    source: self.source,
+                    start: self.offsets.byte(marks.start.index()),
+                    end: self.offsets.byte(marks.end.index()),
+                },
+            );
             match event {
                 Event::Nothing | Event::StreamStart => {}
                 Event::StreamEnd => return Ok(None),
@@ -211,6 +214,18 @@ impl<'t> Stream<'t> {
                 },
             }
         }
+    }
+
+    /// The span without the blanks and comments that the scanner adds behind quotes and brackets.
+    fn exact(&self, event: &Event<'_>, span: Span) -> Span {
+        let bytes = &self.text.as_bytes()[span.range()];
+        let length = match event {
+            Event::Scalar(_, ScalarStyle::SingleQuoted, ..) => quoted(bytes, b'\''),
+            Event::Scalar(_, ScalarStyle::DoubleQuoted, ..) => quoted(bytes, b'"'),
+            Event::SequenceEnd | Event::MappingEnd if matches!(bytes, [b']' | b'}', ..]) => 1,
+            _ => return span,
+        };
+        Span { end: span.start + u32::try_from(length).expect("a part of the span"), ..span }
     }
 
     /// How the map or list is written whose start is at `span`.
@@ -234,6 +249,21 @@ impl<'t> Stream<'t> {
             syntax_at: Some(at as usize),
         }
     }
+}
+
+/// The length of a text in quotes, with whatever tag or anchor stands before it.
+fn quoted(bytes: &[u8], quote: u8) -> usize {
+    let Some(start) = bytes.iter().position(|byte| *byte == quote) else { return bytes.len() };
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' if quote == b'"' => at += 2,
+            b'\'' if quote == b'\'' && bytes.get(at + 1) == Some(&quote) => at += 2,
+            byte if *byte == quote => return at + 1,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
 }
 
 struct Broken {

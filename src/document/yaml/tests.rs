@@ -54,6 +54,15 @@ fn spans_are_bytes_behind_letters_of_any_size_line_ends_and_a_byte_order_mark() 
 }
 
 #[test]
+fn spans_end_at_their_quotes_and_brackets() {
+    let text = "a: 'it''s'  # that's\nb: \"x\\\"y\" # \"z\"\nc: {x: [1] } # d\n";
+    let node = read(text).into_result().expect("valid").expect("a document");
+    let Kind::Map(entries) = &node.kind else { panic!("a map") };
+    let words: Vec<_> = entries.iter().map(|entry| &text[entry.value.span.range()]).collect();
+    assert_eq!(words, ["'it''s'", r#""x\"y""#, "{x: [1] }"]);
+}
+
+#[test]
 fn an_empty_value_stands_where_its_key_stands() {
     let text = "networks:\n  network1:\n\nclusters: {a: , b: }\n";
     let node = read(text).into_result().expect("valid").expect("a document");

@@ -310,7 +310,7 @@ fn user_values(topology: &Topology, chart: ChartName) -> impl Iterator<Item = &U
     let of_clusters = topology.clusters.values().map(|cluster| &cluster.values);
     std::iter::once(&topology.istio.values)
         .chain(of_clusters)
-        .filter_map(move |values| values.by_chart.get(&chart))
+        .filter_map(move |values| values.by_chart.get(&chart).map(|values| &**values))
 }
 
 /// A user's value and its place, if the path leads to one.
