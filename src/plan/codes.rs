@@ -1,7 +1,7 @@
 //! Why a plan cannot be made: codes and their pages.
 
 use crate::diagnostic::Code;
-pub(crate) use crate::diagnostic::shared::{CLUSTER_UNREACHABLE, FIELD_CONFLICT};
+pub(crate) use crate::diagnostic::shared::FIELD_CONFLICT;
 pub(crate) use crate::validate::CONTROL_PLANE_ADDRESS_HOSTNAME;
 
 /// An inventory whose data is not what Stolos writes.
@@ -88,24 +88,13 @@ Secret `cacerts` in every primary and apply again: a new root is made and every 
 ",
 };
 
-/// A dry run that the server refuses.
-pub(crate) static DRY_RUN_REFUSED: Code = Code {
-    name: "dry-run-refused",
-    summary: "the API server would refuse a change",
+/// A cluster of which nothing is known, not even why.
+pub(crate) static CLUSTER_NOT_READ: Code = Code {
+    name: "cluster-not-read",
+    summary: "a cluster was not read",
     page: "\
-A dry run asks the server what a change would do, without doing it. Here the server refuses it: a webhook
-or a policy forbids it, or the object is not valid on this version of Kubernetes. The apply would fail in
-the same way.
-",
-};
-
-/// The certificate of the given root is not usable.
-pub(crate) static ROOT_UNUSABLE: Code = Code {
-    name: "root-unusable",
-    summary: "the certificate of the mesh's root cannot be used",
-    page: "\
-`trust.root.certificate`, or the certificate in Secret `stolos-root`, is no certificate of an authority
-that can issue intermediates today: it cannot be read, is no CA, or has expired.
+A plan was asked for without the live state of one of its clusters. It counts as unknown: neither as
+there nor as missing. No command of Stolos leaves a cluster out: this is a bug in Stolos.
 ",
 };
 
@@ -118,8 +107,6 @@ pub static CODES: &[&Code] = &[
     &FIELD_CONFLICT,
     &ADOPTION_NEEDS_DELETE,
     &ROOT_LOST,
-    &CLUSTER_UNREACHABLE,
+    &CLUSTER_NOT_READ,
     &CONTROL_PLANE_ADDRESS_HOSTNAME,
-    &DRY_RUN_REFUSED,
-    &ROOT_UNUSABLE,
 ];

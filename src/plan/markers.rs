@@ -1,9 +1,8 @@
-//! The open holes of an object.
+//! The open holes of desired values, and whether a live text could be what they become.
 
 use serde_json::Value;
 
-use crate::compile::{Hole, Minted, Output};
-use crate::graph::{Unit, UnitKind};
+use crate::compile::{Hole, markers_in};
 use crate::object::Object;
 
 /// Whether a hole of an object is still open.
@@ -32,34 +31,39 @@ pub(super) fn markers_of(value: &Value) -> Vec<Hole> {
     holes
 }
 
-/// The holes whose markers stand in a text.
-pub(super) fn markers_in(text: &str) -> Vec<Hole> {
-    text.match_indices("${")
-        .filter_map(|(start, _)| {
-            let inner = &text[start + 2..];
-            hole(&inner[..inner.find('}')?])
-        })
-        .collect()
-}
-
-fn hole(text: &str) -> Option<Hole> {
-    let (owner, value) = text.rsplit_once('.')?;
-    let Ok(unit) = owner.parse::<Unit>() else {
-        let is_name = owner.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        return (is_name && value == "server").then(|| Hole::Context { cluster: owner.into() });
-    };
-    for output in [Output::Address, Output::Token, Output::Ca] {
-        if output.to_string() == value {
-            return Some(Hole::Observed { unit, output });
+/// Whether `text` is `pattern` with something in the place of each of its markers.
+pub(super) fn fits(pattern: &str, text: &str) -> bool {
+    let mut parts = Vec::new();
+    let mut rest = pattern;
+    for hole in markers_in(pattern) {
+        let Some((before, after)) = rest.split_once(hole.marker().as_str()) else { continue };
+        parts.push(before);
+        rest = after;
+    }
+    if parts.is_empty() {
+        return pattern == text;
+    }
+    let Some(mut left) = text.strip_prefix(parts[0]) else { return false };
+    for part in &parts[1..] {
+        match left.find(part) {
+            Some(at) => left = &left[at + part.len()..],
+            None => return false,
         }
     }
-    let pieces = [
-        Minted::RootCertificate,
-        Minted::RootKey,
-        Minted::CaCertificate,
-        Minted::CaKey,
-        Minted::CertificateChain,
-    ];
-    let piece = pieces.into_iter().find(|piece| piece.to_string() == value)?;
-    (unit.kind == UnitKind::Trust).then(|| Hole::Minted { cluster: unit.cluster.clone(), piece })
+    left.ends_with(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_fits_a_pattern_whose_markers_it_fills() {
+        let pattern = "server: ${c2.server}\nca: ${c2/reader-credential.ca}\n";
+        assert!(fits(pattern, "server: https://x\nca: cGVt\n"));
+        assert!(!fits(pattern, "server: https://x\nca: cGVt\nmore"));
+        assert!(!fits(pattern, "host: https://x\nca: cGVt\n"));
+        assert!(fits("plain ${HOME}", "plain ${HOME}"));
+        assert!(!fits("plain", "plainer"));
+    }
 }

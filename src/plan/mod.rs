@@ -3,19 +3,43 @@
 //! What `compile` asks for and what was read of the clusters enter; a [`Plan`]
 //! leaves, or [`Failure`](crate::diagnostic::Failure)s that say why none can be made. Pure: the clock
 //! is a parameter, reading and dry runs are `cluster`'s.
+//!
+//! ```text
+//! reads ─► (read) ─► content_reads ─► (read) ─► diff ─► candidates ─► (dry runs) ─► diff … ─► Plan
+//! ```
+//!
+//! A cluster that could not be read is unknown, never empty: nothing is created, changed or deleted
+//! for want of an answer.
 
 mod change;
 pub(crate) mod codes;
+mod compare;
+mod contents;
+mod destroy;
+mod diff;
 pub mod done;
 mod inputs;
 mod inventory;
 mod live;
 mod markers;
+mod prune;
+mod reads;
+mod rendered;
+mod root;
 mod step;
+mod steps;
 
 pub use change::{Action, Author, Cause, Change, Conflicts, FieldChange, Shown};
 pub use codes::CODES;
+pub use compare::{Comparison, divergence, settled};
+pub use contents::{ContentRead, Held, content_reads};
+pub use destroy::destroy;
+pub use diff::{address_fault, diff};
 pub use inputs::{Candidate, DryRun, DryRuns, Inputs};
 pub use inventory::{Inventory, InventoryEntry, NotAnInventory, Origin, digest, inventory_ref};
 pub use live::{Live, LiveCluster, Lookup, Reading, Sighting};
+pub use reads::{ClusterReads, reads};
 pub use step::{Mode, Plan, PlannedCluster, RootOutlook, Step, Unmet};
+
+#[cfg(test)]
+mod tests;

@@ -102,7 +102,7 @@ pub(super) fn address_of(service: &Object) -> Option<String> {
 }
 
 /// A text of a Secret; none where it is missing, empty or no text.
-pub(super) fn decoded(secret: &Object, key: &str) -> Option<String> {
+pub(in crate::plan) fn decoded(secret: &Object, key: &str) -> Option<String> {
     use base64::Engine;
     let bytes = base64::engine::general_purpose::STANDARD.decode(secret.text(&["data", key])?).ok()?;
     String::from_utf8(bytes).ok().filter(|text| !text.is_empty())

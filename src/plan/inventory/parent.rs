@@ -6,13 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{Inventory, InventoryEntry, Origin};
-use crate::compile::MeshFacts;
+use crate::compile::{MeshFacts, applyset_id, parent_name};
 use crate::diagnostic::Failure;
 use crate::graph::Unit;
 use crate::object::{Object, ObjectRef};
@@ -69,14 +66,8 @@ pub fn inventory_ref(mesh: &MeshFacts) -> ObjectRef {
         group: String::new(),
         kind: "ConfigMap".to_owned(),
         namespace: Some(mesh.namespace.clone()),
-        name: format!("stolos-{}", mesh.id),
+        name: parent_name(mesh),
     }
-}
-
-/// The ID of the mesh's apply set, which every member carries as a label.
-pub(in crate::plan) fn applyset_id(mesh: &MeshFacts) -> String {
-    let parent = format!("{}.{}.ConfigMap.", inventory_ref(mesh).name, mesh.namespace);
-    format!("applyset-{}-v1", URL_SAFE_NO_PAD.encode(Sha256::digest(parent.as_bytes())))
 }
 
 impl Inventory {

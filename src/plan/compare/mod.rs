@@ -1,0 +1,404 @@
+//! One object: what is asked for against what is live.
+//!
+//! Only fields that the topology asks for and fields that we applied are looked at; what servers
+//! add and what controllers own is not ours. Who holds a field decides what a difference is:
+//! our own old value, somebody's drift, or a conflict with another tool.
+
+mod fields;
+mod fixed;
+mod ownership;
+mod same;
+mod settle;
+mod shown;
+
+pub(in crate::plan) use ownership::Ownership;
+pub use settle::settled;
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use self::fields::{Difference, Open, differences};
+use self::ownership::{covers, leaves, outermost_missing, value_at};
+use self::same::{Exactness, is_nothing};
+use super::{
+    Action, Author, Cause, Change, Conflicts, DryRun, DryRuns, FieldChange, InventoryEntry, Origin, codes,
+};
+use crate::compile::{Hole, PART_OF, markers_in};
+use crate::diagnostic::{Failure, counted, listed};
+use crate::object::kinds::{self, Shape};
+use crate::object::{FieldPath, FieldSet, Object, PathElement};
+use crate::plan::markers::fits;
+use crate::topology::ClusterName;
+
+/// One object and everything that it is compared with.
+#[derive(Debug, Clone, Copy)]
+pub struct Comparison<'c> {
+    /// The cluster that it belongs to.
+    pub cluster: &'c ClusterName,
+    /// The desired object, markers for what is not known.
+    pub desired: &'c Object,
+    /// Its [`digest`](super::digest), all holes open.
+    pub digest: &'c str,
+    /// What is there.
+    pub live: Option<&'c Object>,
+    /// What the last apply recorded.
+    pub recorded: Option<&'c InventoryEntry>,
+    /// Whether fields that another tool applies may be taken from it.
+    pub conflicts: Conflicts,
+    /// Clusters that could not be read: a hole that waits for one is as it was, whatever that is.
+    pub unread: &'c BTreeSet<ClusterName>,
+    /// What the server said of this very object.
+    pub dry_runs: &'c DryRuns,
+}
+
+impl Comparison<'_> {
+    /// What is to be done to the object.
+    pub fn change(&self) -> Result<Change, Failure> {
+        match self.live {
+            None => Ok(self.creation(None)),
+            Some(live) if live.get(&["metadata", "deletionTimestamp"]).is_some() => {
+                Ok(self.creation(Some(live)))
+            }
+            Some(live) => {
+                self.refuse_other_sets(live)?;
+                self.against(live)
+            }
+        }
+    }
+
+    fn creation(&self, leaving: Option<&Object>) -> Change {
+        // Recorded without a UID: the apply that meant to create it never came so far.
+        let was_there = self.recorded.is_some_and(|recorded| recorded.uid.is_some());
+        let note = match leaving {
+            Some(_) => Some("is being deleted; made again once it is gone".to_owned()),
+            None => was_there.then(|| "was deleted since the last apply".to_owned()),
+        };
+        Change {
+            object: self.desired.reference(),
+            action: Action::Create,
+            cause: if was_there { Cause::Drift(None) } else { Cause::Topology },
+            fields: Vec::new(),
+            note,
+            uid: leaving.and_then(Object::uid).map(str::to_owned),
+            origin: Origin::Created,
+            desired: Some(settled(self.desired, None)),
+            digest: Some(self.digest.to_owned()),
+            conflicts: Conflicts::Refuse,
+        }
+    }
+
+    /// Another tool's set, or another mesh's: a member belongs to one alone.
+    fn refuse_other_sets(&self, live: &Object) -> Result<(), Failure> {
+        match (live.label(PART_OF), self.desired.label(PART_OF)) {
+            (Some(theirs), Some(ours)) if theirs != ours => {
+                let message = format!("{}: {} belongs to {theirs}", self.cluster, live.reference());
+                Err(Failure::new(&codes::OBJECT_OF_ANOTHER_APPLY_SET, message)
+                    .with_fact(format!("this mesh's set is {ours}"))
+                    .with_help("take it out of the other set, or put this mesh into another cluster"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn against(&self, live: &Object) -> Result<Change, Failure> {
+        let ownership = Ownership::of(live);
+        let desired = settled(self.desired, Some(live));
+        let known = kinds::find(&desired.reference().group, desired.kind());
+        let shape = known.map_or_else(kinds::custom_shape, |kind| kind.shape);
+        let asked = FieldSet::of_map(desired.as_map(), shape).without_identity();
+
+        let asks_the_same = self.recorded.is_some_and(|recorded| recorded.digest == self.digest);
+        let exactness = if asks_the_same { Exactness::Subset } else { Exactness::Whole };
+        let mut found = differences(&desired, live, shape, exactness, self);
+        found.extend(removals(&asked, live, &ownership));
+        let mut claims = claims(&asked, &desired, live, &ownership);
+
+        if let Some(field) = fixed::fixed_field(&desired, live, &found) {
+            return self.replacement(live, &ownership, &found, &field);
+        }
+        if let Some(answer) = self.dry_runs.of(self.cluster, &desired) {
+            match answer {
+                DryRun::Merged(merged) => {
+                    found = exact(live, merged, shape);
+                    if ownership.ours == Ownership::of(merged).ours {
+                        claims.clear();
+                    }
+                }
+                DryRun::Conflict(lines) => return Err(self.conflict(live, lines.clone())),
+                DryRun::Refused(failure) => return Err(failure.clone()),
+                DryRun::NotAsked => {}
+            }
+        }
+        let conflicts = self.conflicts(live, &found, &ownership)?;
+        let fields: Vec<FieldChange> =
+            found.iter().map(|difference| shown::field_change(&desired, difference, &ownership)).collect();
+        let standing = self.standing(live, &ownership);
+        let action = match standing {
+            Standing::Strange | Standing::Remade => Action::Adopt,
+            Standing::Ours if fields.is_empty() && claims.is_empty() => Action::NoOp,
+            Standing::Ours => Action::Update,
+        };
+        let cause = match standing {
+            Standing::Remade => Cause::Drift(None),
+            Standing::Strange => Cause::Topology,
+            Standing::Ours if action == Action::NoOp => Cause::Topology,
+            Standing::Ours => cause(asks_the_same, &fields, &claims, &ownership),
+        };
+        let note = match standing {
+            Standing::Remade => Some("was deleted and made anew by others since the last apply".to_owned()),
+            Standing::Ours if fields.is_empty() => claim_note(&claims, &ownership),
+            Standing::Ours | Standing::Strange => None,
+        };
+        let origin = match standing {
+            Standing::Ours => self.recorded.map_or(Origin::Adopted, |recorded| recorded.origin),
+            Standing::Strange | Standing::Remade => Origin::Adopted,
+        };
+        Ok(Change {
+            object: desired.reference(),
+            action,
+            cause,
+            fields,
+            note,
+            uid: live.uid().map(str::to_owned),
+            origin,
+            desired: Some(desired),
+            digest: Some(self.digest.to_owned()),
+            conflicts,
+        })
+    }
+
+    /// Whose object a live one is.
+    fn standing(&self, live: &Object, ownership: &Ownership) -> Standing {
+        let Some(recorded) = self.recorded else { return Standing::Strange };
+        let is_the_same = recorded.uid.as_deref() == live.uid();
+        match ownership.ours {
+            Some(_) => Standing::Ours,
+            None if is_the_same => Standing::Ours,
+            None if recorded.uid.is_none() => Standing::Strange,
+            None => Standing::Remade,
+        }
+    }
+
+    /// A field cannot be changed: the object is made anew if it is ours, and refused otherwise.
+    fn replacement(
+        &self,
+        live: &Object,
+        ownership: &Ownership,
+        found: &[Difference],
+        field: &str,
+    ) -> Result<Change, Failure> {
+        let desired = settled(self.desired, None);
+        if self.standing(live, ownership) != Standing::Ours || ownership.ours.is_none() {
+            let message =
+                format!("{}: {} is not ours and differs in {field}", self.cluster, live.reference());
+            return Err(Failure::new(&codes::ADOPTION_NEEDS_DELETE, message)
+                .with_fact("Kubernetes never changes this field, so the object would have to be deleted")
+                .with_help("delete or rename it yourself, then plan again"));
+        }
+        let asks_the_same = self.recorded.is_some_and(|recorded| recorded.digest == self.digest);
+        let fields: Vec<FieldChange> =
+            found.iter().map(|difference| shown::field_change(&desired, difference, ownership)).collect();
+        Ok(Change {
+            object: desired.reference(),
+            action: Action::Replace,
+            cause: cause(asks_the_same, &fields, &[], ownership),
+            fields,
+            note: Some(format!("{field} cannot be changed")),
+            uid: live.uid().map(str::to_owned),
+            origin: Origin::Created,
+            desired: Some(desired),
+            digest: Some(self.digest.to_owned()),
+            conflicts: Conflicts::Refuse,
+        })
+    }
+
+    /// Whether fields have to be taken from their managers; refused where those are tools that apply.
+    fn conflicts(
+        &self,
+        live: &Object,
+        found: &[Difference],
+        ownership: &Ownership,
+    ) -> Result<Conflicts, Failure> {
+        // A field of ours that goes is let go of, not taken.
+        let changed = || found.iter().filter(|difference| difference.after.is_some());
+        if self.conflicts == Conflicts::Refuse {
+            let lines: Vec<String> = changed()
+                .filter_map(|difference| {
+                    let manager = ownership.is_applied_by_others(&difference.path)?;
+                    Some(format!("{} is applied by {manager}", difference.path))
+                })
+                .collect();
+            if !lines.is_empty() {
+                return Err(self.conflict(live, lines));
+            }
+        }
+        let takes = changed().any(|difference| ownership.is_others(&difference.path));
+        Ok(if takes { Conflicts::Force } else { Conflicts::Refuse })
+    }
+
+    fn conflict(&self, live: &Object, lines: Vec<String>) -> Failure {
+        let message = format!("{}: {} has fields of another tool", self.cluster, live.reference());
+        let failure = Failure::new(&codes::FIELD_CONFLICT, message);
+        lines.into_iter().fold(failure, Failure::with_fact).with_help(
+            "take the object out of the other tool, or run the command again with --force-conflicts",
+        )
+    }
+}
+
+/// The fields in which an object that was filled is not the planned one with something in the place
+/// of its markers; empty where `apply` may go on. Both [`settled`].
+pub fn divergence(planned: &Object, filled: &Object) -> Vec<String> {
+    struct Filled {
+        is_secret: bool,
+    }
+    impl Open for Filled {
+        fn agrees(&self, path: &FieldPath, desired: &str, live: &Value) -> bool {
+            !markers_in(desired).is_empty() && text_fits(desired, live, self.is_secret && is_data(path))
+        }
+    }
+    let known = kinds::find(&planned.reference().group, planned.kind());
+    let shape = known.map_or_else(kinds::custom_shape, |kind| kind.shape);
+    let open = Filled { is_secret: planned.kind() == "Secret" };
+    let mut paths: BTreeSet<FieldPath> = differences(planned, filled, shape, Exactness::Whole, &open)
+        .into_iter()
+        .map(|found| found.path)
+        .collect();
+    let back = differences(filled, planned, shape, Exactness::Whole, &open);
+    paths.extend(back.into_iter().filter(|found| found.before.is_none()).map(|found| found.path));
+    paths.iter().map(ToString::to_string).collect()
+}
+
+/// Whether a path lies in what a Secret holds in base64.
+fn is_data(path: &FieldPath) -> bool {
+    matches!(path.0.first(), Some(PathElement::Field(name)) if name == "data")
+}
+
+/// Whether a text with markers could have become a live value.
+fn text_fits(desired: &str, live: &Value, is_encoded: bool) -> bool {
+    let Some(live) = live.as_str() else { return false };
+    if !is_encoded {
+        return fits(desired, live);
+    }
+    let decoded = STANDARD.decode(live).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    decoded.is_some_and(|live| fits(desired, &live))
+}
+
+/// Whose object a live one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Ours: recorded, and applied by us or still the one that we recorded.
+    Ours,
+    /// Nobody recorded it: it was there before.
+    Strange,
+    /// Ours was deleted, and this one has its name.
+    Remade,
+}
+
+impl Open for Comparison<'_> {
+    fn agrees(&self, path: &FieldPath, desired: &str, live: &Value) -> bool {
+        let holes = markers_in(desired);
+        let is_unread = |hole: &Hole| match hole {
+            Hole::Observed { unit, .. } => self.unread.contains(&unit.cluster),
+            Hole::Minted { cluster, .. } | Hole::Context { cluster } => self.unread.contains(cluster),
+        };
+        if holes.is_empty() || !holes.iter().all(is_unread) {
+            return false;
+        }
+        text_fits(desired, live, self.desired.kind() == "Secret" && is_data(path))
+    }
+}
+
+/// Fields that we applied and no longer ask for, as far as they are still there and nobody else's.
+fn removals(asked: &FieldSet, live: &Object, ownership: &Ownership) -> Vec<Difference> {
+    let Some(ours) = &ownership.ours else { return Vec::new() };
+    let gone: BTreeSet<FieldPath> = leaves(ours)
+        .into_iter()
+        .filter(|path| !covers(asked, path) && !ownership.is_others(path))
+        .map(|path| outermost_missing(asked, &path))
+        .collect();
+    gone.into_iter()
+        .filter_map(|path| {
+            let before = value_at(live, &path)?.clone();
+            Some(Difference { path, before: Some(before), after: None })
+        })
+        .collect()
+}
+
+/// Fields that are as asked for, though somebody else holds them.
+fn claims(asked: &FieldSet, desired: &Object, live: &Object, ownership: &Ownership) -> Vec<FieldPath> {
+    let holds_something = |path: &FieldPath| {
+        value_at(desired, path).is_some_and(|value| !is_nothing(value)) && value_at(live, path).is_some()
+    };
+    leaves(asked).into_iter().filter(|path| !ownership.is_ours(path) && holds_something(path)).collect()
+}
+
+/// What a write would change, from the object as the server says it would become.
+fn exact(live: &Object, merged: &Object, shape: &'static Shape) -> Vec<Difference> {
+    struct Closed;
+    impl Open for Closed {
+        fn agrees(&self, _: &FieldPath, _: &str, _: &Value) -> bool {
+            false
+        }
+    }
+    let (live, merged) = (meaning(live), meaning(merged));
+    let mut found = differences(&merged, &live, shape, Exactness::Whole, &Closed);
+    let back = differences(&live, &merged, shape, Exactness::Whole, &Closed);
+    // What differs on both sides is there already; what only the live object has goes.
+    found.extend(
+        back.into_iter().filter(|difference| difference.before.is_none()).map(|difference| Difference {
+            path: difference.path,
+            before: difference.after,
+            after: None,
+        }),
+    );
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+/// An object without what every write changes.
+fn meaning(object: &Object) -> Object {
+    let mut object = object.clone();
+    object.as_map_mut().remove("status");
+    if let Some(Value::Object(metadata)) = object.as_map_mut().get_mut("metadata") {
+        for name in ["managedFields", "resourceVersion", "generation", "uid", "selfLink"] {
+            metadata.remove(name);
+        }
+    }
+    object
+}
+
+/// Why an object of ours differs.
+fn cause(asks_the_same: bool, fields: &[FieldChange], claims: &[FieldPath], ownership: &Ownership) -> Cause {
+    if !asks_the_same {
+        return Cause::Topology;
+    }
+    let author = || -> Option<Author> {
+        let of_fields = fields.iter().find_map(|field| field.by.clone());
+        of_fields.or_else(|| claims.iter().find_map(|path| ownership.author(path)))
+    };
+    // A field that we still hold has the value that we gave it: it is what we take from others that changed.
+    let is_drift = |field: &FieldChange| field.by.is_some() || field.before.is_none();
+    if fields.iter().any(is_drift) || fields.is_empty() {
+        return Cause::Drift(author());
+    }
+    Cause::Value
+}
+
+fn claim_note(claims: &[FieldPath], ownership: &Ownership) -> Option<String> {
+    let holders: BTreeSet<String> =
+        claims.iter().filter_map(|path| ownership.author(path)).map(|author| author.manager).collect();
+    let fields = counted(claims.len(), "field", "fields");
+    match (claims.is_empty(), holders.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some(format!("takes over {fields} that nobody holds")),
+        (false, false) => {
+            Some(format!("takes over {fields} from {}", listed(holders.iter().map(String::as_str))))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! What is no longer asked for: deleted, released, or kept and named.
+//!
+//! Only what the inventory names is ever touched, only where it is still the object that we
+//! recorded and still ours, and only in clusters that were read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::compare::Ownership;
+use super::contents::foreign;
+use super::{Action, Cause, Change, Conflicts, Inventory, InventoryEntry, LiveCluster, Origin};
+use crate::compile::{Desired, PART_OF, applyset_id};
+use crate::diagnostic::{counted, listed};
+use crate::graph::{Unit, UnitKind};
+use crate::object::{Object, ObjectRef};
+
+/// The changes to the objects of one cluster that are recorded and not `asked` for, by unit, dependants first.
+pub(super) fn prunes(
+    desired: &Desired,
+    cluster: &LiveCluster,
+    asked: &BTreeSet<ObjectRef>,
+) -> BTreeMap<Unit, Vec<Change>> {
+    let Some(inventory) = &cluster.inventory else { return BTreeMap::new() };
+    let gone: Vec<(&ObjectRef, &InventoryEntry)> =
+        inventory.entries.iter().filter(|(object, _)| !asked.contains(*object)).collect();
+    let fates: BTreeMap<&ObjectRef, Fate> = gone
+        .iter()
+        .filter_map(|(object, entry)| Some((*object, fate(desired, cluster, object, entry)?)))
+        .collect();
+    let leaving: BTreeSet<&ObjectRef> =
+        fates.iter().filter(|(_, fate)| **fate == Fate::Deleted).map(|(object, _)| *object).collect();
+
+    let mut changes: BTreeMap<Unit, Vec<Change>> = BTreeMap::new();
+    for (object, entry) in gone {
+        let Some(fate) = fates.get(object) else { continue };
+        let fate = match fate {
+            Fate::Deleted => holding(desired, cluster, inventory, object, &leaving),
+            Fate::Released(_) | Fate::Kept(_) => fate.clone(),
+        };
+        changes.entry(entry.unit.clone()).or_default().push(change(cluster, object, entry, fate));
+    }
+    for changes in changes.values_mut() {
+        changes.sort_by_key(|change| deletion_rank(&change.object));
+    }
+    changes
+}
+
+/// What becomes of an object that is no longer asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fate {
+    Deleted,
+    Released(Option<String>),
+    Kept(String),
+}
+
+/// What becomes of an object by itself; none where it is gone already.
+fn fate(
+    desired: &Desired,
+    cluster: &LiveCluster,
+    object: &ObjectRef,
+    entry: &InventoryEntry,
+) -> Option<Fate> {
+    let live = cluster.objects.get(object)?;
+    if live.get(&["metadata", "deletionTimestamp"]).is_some() {
+        return None;
+    }
+    if let Some(recorded) = &entry.uid
+        && live.uid() != Some(recorded.as_str())
+    {
+        return Some(Fate::Kept("is another object of this name than the one that was applied".to_owned()));
+    }
+    if live.label(PART_OF) != Some(applyset_id(&desired.mesh).as_str()) {
+        return Some(Fate::Kept(format!(
+            "is no longer ours: label {PART_OF} is not there or names another set"
+        )));
+    }
+    if Ownership::of(live).ours.is_none() {
+        return Some(Fate::Kept("is no longer ours: field manager stolos holds nothing of it".to_owned()));
+    }
+    if object.kind == "Namespace" && entry.unit.kind == UnitKind::AppNamespaces {
+        return Some(Fate::Released(Some("application namespaces are never deleted".to_owned())));
+    }
+    Some(match entry.origin {
+        Origin::Created => Fate::Deleted,
+        Origin::Adopted => Fate::Released(Some("was there before".to_owned())),
+    })
+}
+
+/// Whether a namespace or a definition may go with what it holds.
+fn holding(
+    desired: &Desired,
+    cluster: &LiveCluster,
+    inventory: &Inventory,
+    object: &ObjectRef,
+    leaving: &BTreeSet<&ObjectRef>,
+) -> Fate {
+    if !matches!(object.kind.as_str(), "Namespace" | "CustomResourceDefinition") {
+        return Fate::Deleted;
+    }
+    match foreign(desired, cluster, inventory, object, leaving) {
+        None => Fate::Kept("is kept: what it holds is not known".to_owned()),
+        Some(foreign) if foreign.is_empty() => Fate::Deleted,
+        Some(foreign) => {
+            let names: Vec<String> = foreign.iter().map(ToString::to_string).collect();
+            Fate::Kept(format!(
+                "is kept: it holds {} of others: {}",
+                counted(foreign.len(), "object", "objects"),
+                listed(names.iter().map(String::as_str))
+            ))
+        }
+    }
+}
+
+fn change(cluster: &LiveCluster, object: &ObjectRef, entry: &InventoryEntry, fate: Fate) -> Change {
+    let (action, note) = match fate {
+        Fate::Deleted => (Action::Delete, None),
+        Fate::Released(note) => (Action::Release, note),
+        Fate::Kept(note) => (Action::Keep, Some(note)),
+    };
+    Change {
+        object: object.clone(),
+        action,
+        cause: Cause::Topology,
+        fields: Vec::new(),
+        note,
+        uid: cluster.objects.get(object).and_then(Object::uid).map(str::to_owned),
+        origin: entry.origin,
+        desired: None,
+        digest: None,
+        conflicts: Conflicts::Refuse,
+    }
+}
+
+/// The order of deletion: what calls others first, then what runs, then what it runs on.
+///
+/// Webhooks go before the istiod that answers them, or else nothing could be created in between
+/// (istio/istio#39694, #36905); custom resources before their definitions.
+fn deletion_rank(object: &ObjectRef) -> u8 {
+    match object.kind.as_str() {
+        "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => 0,
+        "ValidatingAdmissionPolicyBinding" => 1,
+        "ValidatingAdmissionPolicy" => 2,
+        "HorizontalPodAutoscaler" | "PodDisruptionBudget" => 4,
+        "Deployment" | "DaemonSet" | "ReplicaSet" => 5,
+        "Service" | "Endpoints" | "EndpointSlice" | "NetworkPolicy" => 6,
+        "RoleBinding" | "ClusterRoleBinding" => 7,
+        "Role" | "ClusterRole" => 8,
+        "ConfigMap" | "Secret" => 9,
+        "ServiceAccount" => 10,
+        "CustomResourceDefinition" => 11,
+        "Namespace" => 12,
+        // Custom resources.
+        _ => 3,
+    }
+}

@@ -1,0 +1,91 @@
+//! What plans of either way share: refusals, unknown clusters, and what they hold back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Live, PlannedCluster, Reading, Step, codes, root};
+use crate::compile::Desired;
+use crate::diagnostic::Failure;
+use crate::graph::Unit;
+use crate::topology::ClusterName;
+
+/// Inventories that were written for other clusters or other members than those of the topology.
+pub(super) fn refuse_inventories(desired: &Desired, live: &Live) -> Result<(), Vec<Failure>> {
+    let mut failures = Vec::new();
+    let mut vanished: BTreeMap<&str, Vec<&ClusterName>> = BTreeMap::new();
+    for name in desired.clusters.keys() {
+        let Some(cluster) = live.cluster(name) else { continue };
+        let Some(inventory) = &cluster.inventory else { continue };
+        if inventory.cluster_uid != cluster.uid {
+            let context = &desired.clusters[name].context;
+            let message = format!("{name}: context {context} reaches another cluster than last time");
+            failures.push(
+                Failure::new(&codes::CONTEXT_MOVED, message)
+                    .with_fact(format!("applied to the cluster whose kube-system has UID {}", inventory.cluster_uid))
+                    .with_fact(format!("reaches the one with {}", cluster.uid))
+                    .with_help(format!("point context {context} at the right cluster, or name another in clusters.{name}.context")),
+            );
+        }
+        for member in &inventory.members {
+            if !desired.clusters.contains_key(member.as_str()) {
+                vanished.entry(member).or_default().push(name);
+            }
+        }
+    }
+    for (member, named_by) in vanished {
+        let names: Vec<&str> = named_by.iter().map(|name| name.as_str()).collect();
+        let message = format!("{member} is a member of the mesh and no longer in the topology");
+        failures.push(
+            Failure::new(&codes::CLUSTER_VANISHED, message)
+                .with_fact(format!("the inventory of {} names it", crate::diagnostic::listed(names)))
+                .with_help(format!(
+                    "put clusters.{member} back: nothing is deleted because a name is missing"
+                )),
+        );
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures) }
+}
+
+/// The clusters of which nothing is known, and why.
+pub(super) fn unread(desired: &Desired, live: &Live) -> BTreeMap<ClusterName, Failure> {
+    let why = |name: &ClusterName| match live.clusters.get(name) {
+        Some(Reading::Read(_)) => None,
+        Some(Reading::Unreachable(failure)) => Some((name.clone(), failure.clone())),
+        None => Some((name.clone(), root::not_read(name))),
+    };
+    desired.clusters.keys().filter_map(why).collect()
+}
+
+/// What the plan keeps of each cluster.
+pub(super) fn planned_clusters(desired: &Desired, live: &Live) -> BTreeMap<ClusterName, PlannedCluster> {
+    let planned = |name: &ClusterName| {
+        let read = live.cluster(name);
+        PlannedCluster {
+            facts: desired.clusters[name].clone(),
+            uid: read.map(|cluster| cluster.uid.clone()),
+            inventory: read.and_then(|cluster| cluster.inventory.clone()),
+        }
+    };
+    desired.clusters.keys().map(|name| (name.clone(), planned(name))).collect()
+}
+
+/// Says of each step which unknown clusters it waits for, at whatever distance.
+///
+/// `units` are all of the topology's; those of unknown clusters have no step.
+pub(super) fn hold_back<'u>(
+    steps: &mut [Step],
+    units: impl Iterator<Item = &'u Unit>,
+    unknown: &BTreeMap<ClusterName, Failure>,
+) {
+    if unknown.is_empty() {
+        return;
+    }
+    let mut held: BTreeMap<Unit, BTreeSet<ClusterName>> = units
+        .filter(|unit| unknown.contains_key(&unit.cluster))
+        .map(|unit| (unit.clone(), BTreeSet::from([unit.cluster.clone()])))
+        .collect();
+    // Steps come in the order of their stages: what a step waits for stands before it.
+    for step in steps {
+        step.held_by = step.after.iter().filter_map(|unit| held.get(unit)).flatten().cloned().collect();
+        held.insert(step.unit.clone(), step.held_by.clone());
+    }
+}
