@@ -10,7 +10,6 @@ use crate::graph::Unit;
 use crate::object::ObjectRef;
 use crate::plan::Unmet;
 use crate::trust::TrustError;
-use crate::validate;
 
 /// Why a step failed. No variant holds a secret.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -40,14 +39,9 @@ pub enum ApplyError {
         /// The difference, without values.
         why: String,
     },
-    /// A hostname where only an address will do.
-    #[error("{unit}: the control plane's address is the hostname `{hostname}`")]
-    Hostname {
-        /// The unit that needs an address.
-        unit: Unit,
-        /// What there is.
-        hostname: String,
-    },
+    /// An address that only turned out to be none when it was known.
+    #[error("{}", .0.message)]
+    Address(Box<Failure>),
     /// Holes that should be known by now and are not.
     #[error("{unit}: {} did not come about", .holes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     ValueMissing {
@@ -83,10 +77,7 @@ impl ApplyError {
             }
             Self::Diverged { .. } => Failure::new(&codes::PLAN_DIVERGED, self.to_string())
                 .with_help("run the same command again: the new plan shows what comes of it"),
-            Self::Hostname { .. } => {
-                Failure::new(&validate::CONTROL_PLANE_ADDRESS_HOSTNAME, self.to_string())
-                    .with_help("set `controlPlane.address` of the primary to an IP address that leads there")
-            }
+            Self::Address(failure) => (**failure).clone(),
             Self::ValueMissing { .. } => {
                 Failure::new(&codes::VALUE_MISSING, self.to_string()).with_help("run the same command again")
             }

@@ -10,7 +10,6 @@
 //! Nothing is printed here, and no event, summary or error holds a secret.
 
 mod codes;
-mod diverged;
 mod error;
 mod event;
 mod fill;

@@ -59,10 +59,14 @@ pub(super) async fn perform(run: &Arc<Run>, step: &Step) -> Result<Ended, ApplyE
 /// Fills the step's objects and sends them.
 async fn send(run: &Arc<Run>, step: &Step, sender: &Sender) -> Result<Sent, ApplyError> {
     let minted = run.mint.issue(&run.plan, &step.unit, &step.open, |name| run.cluster(name)).await?;
+    let mut live = Sightings::new();
+    let here = |object: ObjectRef| (step.unit.cluster.clone(), object);
+    look(run, &fill::to_look_at(step).into_iter().map(here).collect::<Vec<_>>(), &mut live).await?;
+    let live = live.into_iter().map(|((_, name), object)| (name, object)).collect();
     let objects = {
         let mut values = run.values.lock().unwrap_or_else(PoisonError::into_inner).clone();
         values.extend(minted);
-        fill::objects(&run.plan.mesh, step, &run.plan.values, &values)?
+        fill::objects(&run.plan.mesh, step, &values, &live)?
     };
     let of = step.writes().count();
     let (events, unit) = (run.events.clone(), step.unit.clone());

@@ -169,6 +169,8 @@ pub(super) struct Call {
     pub(super) method: Method,
     /// Path and query.
     pub(super) path: String,
+    /// What may come back.
+    pub(super) accept: &'static str,
     /// What the body is.
     pub(super) content_type: &'static str,
     /// The body; empty for none.
@@ -255,7 +257,7 @@ fn request(call: &Call) -> Request<Body> {
     *request.method_mut() = call.method.clone();
     *request.uri_mut() = call.path.parse().unwrap_or_else(|_| http::Uri::from_static("/"));
     let headers = request.headers_mut();
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(header::ACCEPT, HeaderValue::from_static(call.accept));
     if !call.body.is_empty() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(call.content_type));
     }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::codes;
-use crate::diagnostic::{Code, Failure};
+use super::{ContextError, codes};
+use crate::diagnostic::{Code, Failure, did_you_mean};
 use crate::topology::ClusterName;
 
 /// A request to a cluster that failed.
@@ -158,6 +158,26 @@ impl ClusterError {
             | Fault::TooLarge
             | Fault::Server { .. }
             | Fault::Unintelligible(_) => plain(&self.fault),
+        }
+    }
+}
+
+impl ContextError {
+    /// For a view; `cluster` is the one that the context is to reach.
+    pub fn failure(&self, cluster: Option<&ClusterName>) -> Failure {
+        let message = match cluster {
+            Some(cluster) => format!("{cluster}: {self}"),
+            None => self.to_string(),
+        };
+        match self {
+            Self::Unreadable { .. } | Self::Invalid { .. } => {
+                Failure::new(&codes::KUBECONFIG_UNREADABLE, message)
+                    .with_help("name another file with --kubeconfig, or try the topology with --sandbox")
+            }
+            Self::NoContext { context, known, files } => Failure::new(&codes::CONTEXT_MISSING, message)
+                .with_fact(format!("looked in {}", files.join(", ")))
+                .with_help(did_you_mean(context, "Contexts", known.iter().map(String::as_str))),
+            Self::Unusable { .. } => Failure::new(&codes::CONTEXT_UNUSABLE, message),
         }
     }
 }

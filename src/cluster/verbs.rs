@@ -24,8 +24,10 @@ const ATTEMPTS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause that a server may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// What we speak.
+const JSON: &str = "application/json";
 /// How many objects one page of a list holds.
-const PAGE: &str = "500";
+pub(super) const PAGE: &str = "500";
 
 /// One live cluster. Cheap to clone.
 #[derive(Clone)]
@@ -74,7 +76,7 @@ pub struct Listing {
 }
 
 /// A request in words, and how to read its answer.
-struct Asked {
+pub(super) struct Asked {
     words: String,
     kind: String,
     privacy: Privacy,
@@ -210,6 +212,7 @@ impl Cluster {
         let call = Call {
             method: Method::PATCH,
             path: query.on(&address::object(info, version, &reference)),
+            accept: JSON,
             // JSON is YAML.
             content_type: "application/apply-patch+yaml",
             body: Value::Object(object.as_map().clone()).to_string().into_bytes(),
@@ -230,7 +233,8 @@ impl Cluster {
         let call = Call {
             method: Method::DELETE,
             path: address::object(info, info.version(), object),
-            content_type: "application/json",
+            accept: JSON,
+            content_type: JSON,
             body: options.to_string().into_bytes(),
         };
         match self.ask(&asked, call).await {
@@ -282,7 +286,7 @@ impl Cluster {
 
     /// Sends a request until it is answered, a few times at most. All our requests may be
     /// sent twice: reads, server-side applies, and deletes of one UID.
-    async fn ask(&self, asked: &Asked, call: Call) -> Result<Value, ClusterError> {
+    pub(super) async fn ask(&self, asked: &Asked, call: Call) -> Result<Value, ClusterError> {
         let mut pause = PAUSE;
         let mut attempt = 1;
         loop {
@@ -313,19 +317,19 @@ impl Cluster {
         address::info(kind).map_err(|fault| self.error(asked, 0, fault))
     }
 
-    fn object(&self, asked: &Asked, body: Value) -> Result<Object, ClusterError> {
+    pub(super) fn object(&self, asked: &Asked, body: Value) -> Result<Object, ClusterError> {
         Object::from_value(body).map_err(|reason| {
             self.error(asked, 1, Fault::Unintelligible(format!("an object was expected, but {reason}")))
         })
     }
 
-    fn error(&self, asked: &Asked, attempts: u32, fault: Fault) -> ClusterError {
+    pub(super) fn error(&self, asked: &Asked, attempts: u32, fault: Fault) -> ClusterError {
         ClusterError { cluster: self.name.clone(), request: asked.words.clone(), attempts, fault }
     }
 }
 
 impl Asked {
-    fn open(words: &str, kind: &str) -> Self {
+    pub(super) fn open(words: &str, kind: &str) -> Self {
         Self { words: words.to_owned(), kind: kind.to_owned(), privacy: Privacy::Open }
     }
 
@@ -339,8 +343,8 @@ impl Asked {
     }
 }
 
-fn get(path: String) -> Call {
-    Call { method: Method::GET, path, content_type: "", body: Vec::new() }
+pub(super) fn get(path: String) -> Call {
+    Call { method: Method::GET, path, accept: JSON, content_type: JSON, body: Vec::new() }
 }
 
 /// How long to wait before the request is sent again; none where that would not help.

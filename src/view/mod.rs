@@ -5,3 +5,4 @@
 pub mod diagnostics;
 mod excerpt;
 pub mod graph;
+pub mod progress;

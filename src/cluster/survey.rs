@@ -1,0 +1,173 @@
+//! Reading the live state of all clusters for a plan.
+//!
+//! One labelled LIST for each kind that is asked for or that the inventory names, then a GET for
+//! each object that is asked for and that the lists lacked. Secrets are never listed. A cluster of
+//! which any read fails is unreachable as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Cluster, ClusterError, Fault, Selection, together};
+use crate::compile::{MeshFacts, PART_OF, applyset_id};
+use crate::diagnostic::Failure;
+use crate::object::{GroupKind, Object, ObjectRef};
+use crate::plan::{ClusterReads, ContentRead, Inventory, Live, LiveCluster, Reading, inventory_ref};
+use crate::topology::ClusterName;
+
+/// How many requests to one cluster are under way at once.
+const SIDE_BY_SIDE: usize = 16;
+/// How many clusters are read at once.
+const CLUSTERS: usize = 64;
+
+/// Reads, side by side, the objects that a plan asks for.
+pub async fn survey(
+    mesh: &MeshFacts,
+    asked: &BTreeMap<ClusterName, ClusterReads>,
+    clusters: &BTreeMap<ClusterName, Cluster>,
+) -> Live {
+    let reads: Vec<_> = clusters
+        .iter()
+        .map(|(name, cluster)| {
+            let (name, cluster, mesh) = (name.clone(), cluster.clone(), mesh.clone());
+            let asked = asked.get(&name).cloned().unwrap_or_default();
+            async move {
+                let reading = match read(&cluster, &mesh, asked).await {
+                    Ok(live) => Reading::Read(live),
+                    Err(failure) => Reading::Unreachable(*failure),
+                };
+                (name, reading)
+            }
+        })
+        .collect();
+    Live { clusters: together(CLUSTERS, reads).await.into_iter().collect() }
+}
+
+/// Looks into namespaces and definitions that would be deleted. One that cannot be looked into
+/// is left out, and so is kept.
+pub async fn look_into(
+    live: &mut Live,
+    reads: BTreeMap<ClusterName, BTreeSet<ContentRead>>,
+    clusters: &BTreeMap<ClusterName, Cluster>,
+) {
+    let mut looks = Vec::new();
+    for (name, reads) in reads {
+        let Some(cluster) = clusters.get(&name) else { continue };
+        for read in reads {
+            let (name, cluster) = (name.clone(), cluster.clone());
+            looks.push(async move {
+                let found = cluster.contents(&read.what).await;
+                (name, read.holder, found)
+            });
+        }
+    }
+    for (name, holder, found) in together(SIDE_BY_SIDE, looks).await {
+        if let (Some(Reading::Read(cluster)), Ok(found)) = (live.clusters.get_mut(&name), found) {
+            cluster.contents.insert(holder, found);
+        }
+    }
+}
+
+/// Reads one cluster whole.
+async fn read(
+    cluster: &Cluster,
+    mesh: &MeshFacts,
+    mut asked: ClusterReads,
+) -> Result<LiveCluster, Box<Failure>> {
+    let failed = |error: ClusterError| Box::new(error.failure());
+    // First of all, and alone: a cluster that does not answer is waited for once.
+    let uid = cluster.uid().await.map_err(failed)?;
+    let parent = inventory_ref(mesh);
+    let inventory = match cluster.get(&parent).await.map_err(failed)? {
+        Some(object) => Some(
+            Inventory::from_object(&object, cluster.name())
+                .map_err(|fault| Box::new(fault.failure(cluster.name(), &parent)))?,
+        ),
+        None => None,
+    };
+    if let Some(inventory) = &inventory {
+        asked.add_inventory(inventory);
+    }
+    let ClusterReads { lists: kinds, objects: mut wanted } = asked;
+    // It has just been read.
+    wanted.remove(&parent);
+    let (mut objects, absent) = lists(cluster, mesh, kinds).await.map_err(failed)?;
+    wanted.retain(|object| !objects.contains_key(object) && !absent.contains(&object.group_kind()));
+    let (namespaces, others): (Vec<ObjectRef>, Vec<ObjectRef>) =
+        wanted.into_iter().partition(|object| object.group.is_empty() && object.kind == "Namespace");
+    objects.extend(named(cluster, namespaces.clone()).await.map_err(failed)?);
+    // What would lie in a namespace that is not there is not there either.
+    let missing: BTreeSet<String> = namespaces
+        .into_iter()
+        .filter(|namespace| !objects.contains_key(namespace))
+        .map(|namespace| namespace.name)
+        .collect();
+    let others: Vec<ObjectRef> = others
+        .into_iter()
+        .filter(|object| object.namespace.as_ref().is_none_or(|namespace| !missing.contains(namespace)))
+        .collect();
+    objects.extend(named(cluster, others).await.map_err(failed)?);
+    Ok(LiveCluster {
+        uid,
+        server: cluster.server().to_owned(),
+        inventory,
+        objects,
+        contents: BTreeMap::new(),
+    })
+}
+
+/// Our objects of each kind, and the kinds that the cluster does not know yet.
+async fn lists(
+    cluster: &Cluster,
+    mesh: &MeshFacts,
+    kinds: BTreeSet<GroupKind>,
+) -> Result<(BTreeMap<ObjectRef, Object>, BTreeSet<GroupKind>), ClusterError> {
+    let selection = Selection::labelled(PART_OF, &applyset_id(mesh));
+    let reads: Vec<_> = kinds
+        .into_iter()
+        .map(|kind| {
+            let (cluster, selection) = (cluster.clone(), selection.clone());
+            async move {
+                let listing = cluster.list(&kind, &selection).await;
+                (kind, listing)
+            }
+        })
+        .collect();
+    let mut objects = BTreeMap::new();
+    let mut absent = BTreeSet::new();
+    for (kind, listing) in together(SIDE_BY_SIDE, reads).await {
+        match listing {
+            Ok(listing) => {
+                objects.extend(listing.objects.into_iter().map(|object| (object.reference(), object)));
+            }
+            // Its definition is not there yet, so nothing of it is.
+            Err(ClusterError { fault: Fault::KindUnknown(_), .. }) => {
+                absent.insert(kind);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((objects, absent))
+}
+
+/// Those of the objects that are there.
+async fn named(
+    cluster: &Cluster,
+    objects: Vec<ObjectRef>,
+) -> Result<BTreeMap<ObjectRef, Object>, ClusterError> {
+    let reads: Vec<_> = objects
+        .into_iter()
+        .map(|object| {
+            let cluster = cluster.clone();
+            async move {
+                let found = cluster.get(&object).await;
+                (object, found)
+            }
+        })
+        .collect();
+    let mut found = BTreeMap::new();
+    for (reference, read) in together(SIDE_BY_SIDE, reads).await {
+        if let Some(object) = read? {
+            found.insert(reference, object);
+        }
+    }
+    Ok(found)
+}
