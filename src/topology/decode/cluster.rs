@@ -116,7 +116,7 @@ enum RoleWord {
 
 fn role(fields: &Fields<'_>, cluster: &Entry, reader: &mut Reader) -> Option<Spanned<Role>> {
     let words = [("primary", RoleWord::Primary), ("remote", RoleWord::Remote)];
-    let word = fields.get("role").and_then(|node| reader.word(node, &words));
+    let word = reader.word(fields, "role", &words);
     let entry = fields.entry("primaries");
     let primaries: Option<Vec<_>> = entry.and_then(|entry| {
         let items = reader.list(&entry.value, "a list of clusters' names, such as [cluster1]")?;
@@ -166,7 +166,7 @@ fn control_plane(node: &Node, reader: &mut Reader) -> ControlPlane {
         ("none", Expose::None),
     ];
     ControlPlane {
-        expose: fields.get("expose").and_then(|node| reader.word(node, &words)),
+        expose: reader.word(&fields, "expose", &words),
         address: fields.get("address").and_then(|node| reader.host(node)),
     }
 }

@@ -55,7 +55,7 @@ fn service(node: &Node, reader: &mut Reader) -> Gateway {
         ("NodePort", ServiceType::NodePort),
         ("ClusterIP", ServiceType::ClusterIp),
     ];
-    let service_type = fields.get("type").and_then(|node| reader.word(node, &words));
+    let service_type = reader.word(&fields, "type", &words);
     let annotations = fields.get("annotations").map(|node| annotations(node, reader));
     let source_ranges = fields.get("sourceRanges").and_then(|node| reader.cidrs(node));
     Gateway {

@@ -1,6 +1,6 @@
 //! `mesh` and `istio`.
 
-use super::reader::Reader;
+use super::reader::{Fields, Reader};
 use super::values::{self, Layer};
 use crate::diagnostic::{Diagnostic, listed};
 use crate::document::{Entry, Kind, Node, Spanned};
@@ -16,11 +16,8 @@ pub(super) fn mesh(entry: &Entry, reader: &mut Reader) -> Option<Mesh> {
     let trust_domain =
         fields.get("trustDomain").and_then(|node| reader.text(node, "a domain, such as `cluster.local`"));
     let namespace = fields.get("namespace").and_then(|node| reader.text(node, "a namespace's name"));
-    let mtls = fields
-        .get("mtls")
-        .and_then(|node| reader.word(node, &[("permissive", Mtls::Permissive), ("strict", Mtls::Strict)]));
-    let dns =
-        fields.get("dns").and_then(|node| reader.word(node, &[("capture", Dns::Capture), ("off", Dns::Off)]));
+    let mtls = reader.word(&fields, "mtls", &[("permissive", Mtls::Permissive), ("strict", Mtls::Strict)]);
+    let dns = reader.word(&fields, "dns", &[("capture", Dns::Capture), ("off", Dns::Off)]);
     Some(Mesh {
         id: id?,
         trust_domain_span: trust_domain.as_ref().map(|domain| domain.span),
@@ -39,7 +36,7 @@ pub(super) fn istio<'n>(entry: &'n Entry, reader: &mut Reader) -> (Istio, Layer<
         return (Istio::default(), Layer::default());
     };
     let version = fields.get("version").and_then(|node| version(node, reader));
-    let charts = fields.get("charts").and_then(|node| charts(node, reader));
+    let charts = charts(&fields, reader);
     let layer = fields.entry("values").map(|entry| values::layer(entry, reader)).unwrap_or_default();
     let values: ReleaseValues = values::Shared::of(&[&layer]).release_values();
     (Istio { version, charts, values }, layer)
@@ -68,7 +65,8 @@ fn version(node: &Node, reader: &mut Reader) -> Option<Spanned<IstioVersion>> {
     None
 }
 
-fn charts(node: &Node, reader: &mut Reader) -> Option<Spanned<Charts>> {
+fn charts(fields: &Fields<'_>, reader: &mut Reader) -> Option<Spanned<Charts>> {
+    let node = fields.get("charts")?;
     let names_a_later_source = match &node.kind {
         Kind::Text(text) => text == "external",
         Kind::Map(entries) => {
@@ -82,5 +80,5 @@ fn charts(node: &Node, reader: &mut Reader) -> Option<Spanned<Charts>> {
         reader.lose(finding.with_help("write `charts: embedded`; other sources come with a later version."));
         return None;
     }
-    reader.word(node, &[("embedded", Charts::Embedded)])
+    reader.word(fields, "charts", &[("embedded", Charts::Embedded)])
 }

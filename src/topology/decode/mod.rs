@@ -185,4 +185,6 @@ fn networks(entries: &[&Entry], reader: &mut Reader) -> BTreeMap<NetworkName, Ne
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ pub(super) fn namespaces(entries: &[&Entry], reader: &mut Reader) -> BTreeMap<Na
             ("disabled", Injection::Disabled),
             ("manual", Injection::Manual),
         ];
-        let injection = fields.get("injection").and_then(|node| reader.word(node, &words));
+        let injection = reader.word(&fields, "injection", &words);
         let clusters = fields.get("clusters").and_then(|node| {
             let items = reader.list(node, "a list of clusters' names")?;
             Some(items.iter().filter_map(|item| cluster_name(item, reader)).collect())

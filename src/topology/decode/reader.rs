@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, did_you_mean, listed};
 use crate::document::{Entry, Kind, Node, Span, Spanned, duplicate};
 use crate::topology::Host;
 use crate::topology::codes::*;
-use crate::topology::keys::{Key, Need, Record};
+use crate::topology::keys::{Key, Need, Record, Shape};
 
 /// How much of the text could be read as a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,11 @@ impl<'n> Fields<'n> {
             "{key} is in the table of keys"
         );
         self.entries.iter().find(|(known, _)| known.name == key).map(|(_, entry)| *entry)
+    }
+
+    fn takes_words(&self, key: &str, words: &[&str]) -> bool {
+        let shape = self.record.keys.iter().find(|known| known.name == key).map(|known| &known.shape);
+        matches!(shape, Some(Shape::Words(known)) if *known == words)
     }
 }
 
@@ -195,9 +200,19 @@ impl Reader {
         }
     }
 
-    /// One of some words.
-    pub(super) fn word<T: Copy>(&mut self, node: &Node, words: &[(&'static str, T)]) -> Option<Spanned<T>> {
+    /// The value of a key that takes one of some words, which are those of the table of keys.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        fields: &Fields<'_>,
+        key: &'static str,
+        words: &[(&'static str, T)],
+    ) -> Option<Spanned<T>> {
         let known = || words.iter().map(|(word, _)| *word);
+        debug_assert!(
+            fields.takes_words(key, &known().collect::<Vec<_>>()),
+            "{key} takes the words of its table"
+        );
+        let node = fields.get(key)?;
         let given = match &node.kind {
             Kind::Text(text) => text.as_str(),
             Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::List(_) | Kind::Map(_) => {

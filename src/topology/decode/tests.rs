@@ -6,7 +6,7 @@ use crate::topology::{
     Root, ServiceType,
 };
 
-fn parse_files(files: &[(&str, &str)]) -> (Sources, Parsed) {
+pub(super) fn parse_files(files: &[(&str, &str)]) -> (Sources, Parsed) {
     let mut sources = Sources::default();
     let ids: Vec<SourceId> = files.iter().map(|(name, text)| sources.add(*name, *text)).collect();
     let parsed = parse(&sources, &ids);
@@ -48,7 +48,7 @@ fn in_text(text: &str) -> Vec<String> {
 }
 
 /// A topology in which every key of the table is written.
-const EVERY_KEY: &str = r#"
+pub(super) const EVERY_KEY: &str = r#"
 version: 1
 mesh: { id: mesh1, trustDomain: example.org, namespace: istio-mesh, mtls: strict, dns: off }
 istio:
@@ -333,4 +333,25 @@ fn a_thousand_clusters_share_their_values() {
             .all(|cluster| { std::sync::Arc::ptr_eq(&cluster.values.by_chart[&ChartName::Istiod], first) })
     );
     assert!(topology.clusters.contains_key(&ClusterName::from("c999")));
+}
+
+#[test]
+fn every_example_and_starter_is_without_a_finding() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut seen = Vec::new();
+    for folder in ["topologies", "src/cli/starter"] {
+        for entry in std::fs::read_dir(format!("{root}/{folder}")).expect("the folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_file() {
+                let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+                let topology = valid(&[(name.as_str(), &std::fs::read_to_string(&path).expect("readable"))]);
+                let found = crate::validate::validate(&topology, crate::validate::Use::RealClusters);
+                assert_eq!(found, [], "{name}");
+                seen.push((name, topology));
+            }
+        }
+    }
+    let find = |name: &str| &seen.iter().find(|(seen, _)| seen == name).expect("it is there").1;
+    assert_eq!(find("mesh.yaml"), find("mesh.toml"), "both starters say the same");
+    assert!(seen.len() >= 7, "{} files", seen.len());
 }

@@ -21,6 +21,7 @@ pub(super) fn layer<'n>(entry: &'n Entry, reader: &mut Reader) -> Layer<'n> {
     for chart in ChartName::ALL {
         let Some(node) = fields.get(chart.as_str()) else { continue };
         match node.kind {
+            Kind::Map(ref entries) if entries.is_empty() => {}
             Kind::Map(_) => {
                 duplicate_keys(node).into_iter().for_each(|finding| reader.report(finding));
                 layer.by_chart.insert(chart, node);
