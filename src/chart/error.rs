@@ -145,7 +145,6 @@ impl ChartError {
     }
 
     /// A fault at a place of a file.
-    #[expect(dead_code, reason = "the evaluator uses it")]
     pub(super) fn at(chart: impl Into<String>, place: Place, fault: Fault) -> Self {
         Self { chart: chart.into(), place: Some(place), calls: Vec::new(), fault }
     }

@@ -1,4 +1,5 @@
 //! The one integration binary: a module for each part of the tool, `support` for what they share.
 
+mod chart_oracle;
 mod clusters;
 mod support;

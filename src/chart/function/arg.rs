@@ -1,0 +1,89 @@
+//! Arguments, checked as Go's types would check them.
+
+use crate::chart::error::Fault;
+use crate::chart::value::{List, Map, Value};
+
+/// An error of evaluation.
+pub(super) fn fault<T>(what: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Template(what.into()))
+}
+
+/// The error for a value of another type.
+pub(super) fn wrong_type(wanted: &str, value: &Value) -> Fault {
+    Fault::Template(if value.is_nil() {
+        format!("invalid value; expected {wanted}")
+    } else {
+        format!("wrong type for value; expected {wanted}; got {}", value.type_name())
+    })
+}
+
+/// A text.
+pub(super) fn text(value: &Value) -> Result<&str, Fault> {
+    match value {
+        Value::Text(text) => Ok(text),
+        other => Err(wrong_type("string", other)),
+    }
+}
+
+/// Go's `int`; an `int64` or a float is none.
+pub(super) fn int(value: &Value) -> Result<i64, Fault> {
+    match value {
+        Value::Int(number) => Ok(*number),
+        other => Err(wrong_type("int", other)),
+    }
+}
+
+/// A map of anything; nil is a map without entries, as in Go.
+pub(super) fn map(value: &Value) -> Result<Map, Fault> {
+    match value {
+        Value::Map(map) if !map.texts_only() => Ok(map.clone()),
+        value if value.is_nil() => Ok(Map::default()),
+        other => Err(wrong_type("map[string]interface {}", other)),
+    }
+}
+
+/// A list of any kind; `verb` is what cannot be done to anything else.
+pub(super) fn list<'a>(value: &'a Value, verb: &str) -> Result<&'a List, Fault> {
+    value.as_list().ok_or_else(|| Fault::Template(format!("cannot {verb} type {}", value.kind_name())))
+}
+
+/// What sprig's `toInt64` makes of a value: 0 of what is no number.
+pub(super) fn to_int64(value: &Value) -> i64 {
+    match value {
+        Value::Int(number) | Value::Int64(number) => *number,
+        #[expect(clippy::cast_possible_truncation, reason = "Go truncates as well")]
+        Value::Float(number) => *number as i64,
+        Value::Bool(truth) => i64::from(*truth),
+        Value::Text(text) => integer_of_text(text),
+        Value::Nothing | Value::Nil | Value::List(_) | Value::Map(_) | Value::Host(_) => 0,
+    }
+}
+
+/// spf13/cast: a decimal number, of which `.0` at the end and zeros at the start are cut off.
+fn integer_of_text(text: &str) -> i64 {
+    let text = match text.split_once('.') {
+        Some((whole, zeros)) if zeros.bytes().all(|byte| byte == b'0') => whole,
+        Some(_) | None => text,
+    };
+    let (sign, digits) = match text.strip_prefix(['-', '+']) {
+        Some(digits) => (&text[..1], digits),
+        None => ("", text),
+    };
+    if digits.is_empty() {
+        return 0;
+    }
+    let digits = digits.trim_start_matches('0');
+    if digits.is_empty() { 0 } else { format!("{sign}{digits}").parse().unwrap_or(0) }
+}
+
+/// What sprig's `toFloat64` makes of a value.
+pub(super) fn to_float64(value: &Value) -> f64 {
+    match value {
+        #[expect(clippy::cast_precision_loss, reason = "Go loses the same")]
+        Value::Int(number) | Value::Int64(number) => *number as f64,
+        Value::Float(number) => *number,
+        Value::Bool(truth) => f64::from(u8::from(*truth)),
+        Value::Text(text) => text.parse().unwrap_or(0.0),
+        Value::Nothing | Value::Nil | Value::List(_) | Value::Map(_) | Value::Host(_) => 0.0,
+    }
+}

@@ -1,0 +1,225 @@
+//! Rendered text to manifests: split, read again as YAML, sorted.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value as Json;
+
+use crate::document::yaml::{Limits, Schema, parse_all};
+use crate::document::{Entry, Kind, Node, SourceId};
+use crate::object::Object;
+
+use super::error::{ChartError, Fault, Limit, Place};
+use super::meter::MOST_DOCUMENT;
+use super::value::Text;
+
+/// One rendered document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The template that wrote it: `istiod/templates/deployment.yaml`.
+    pub template: String,
+    /// Its text, without the separator.
+    pub text: String,
+    /// What the text says.
+    pub object: Object,
+}
+
+/// What one template wrote.
+pub(super) struct Written {
+    pub(super) text: String,
+    /// The template's path in the chart.
+    pub(super) source: Text,
+}
+
+/// Kinds in the order in which Helm installs them; others follow, by name.
+static INSTALL_ORDER: &[&str] = &[
+    "PriorityClass",
+    "Namespace",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "PodSecurityPolicy",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "Secret",
+    "SecretList",
+    "ConfigMap",
+    "StorageClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleList",
+    "ClusterRoleBinding",
+    "ClusterRoleBindingList",
+    "Role",
+    "RoleList",
+    "RoleBinding",
+    "RoleBindingList",
+    "Service",
+    "DaemonSet",
+    "Pod",
+    "ReplicationController",
+    "ReplicaSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "IngressClass",
+    "Ingress",
+    "APIService",
+];
+
+fn install_order(kind: &str) -> (usize, &str) {
+    match INSTALL_ORDER.iter().position(|known| *known == kind) {
+        Some(position) => (position, ""),
+        None => (INSTALL_ORDER.len(), kind),
+    }
+}
+
+/// Splits, reads, checks and sorts what the templates wrote.
+pub(super) fn manifests(chart: &str, written: BTreeMap<Text, Written>) -> Result<Vec<Manifest>, ChartError> {
+    let mut manifests = Vec::new();
+    let mut seen: HashMap<crate::object::ObjectRef, String> = HashMap::new();
+    for (template, written) in written {
+        if template.ends_with("NOTES.txt") {
+            continue;
+        }
+        for document in documents(&written.text) {
+            let at = |offset: usize, fault: Fault| {
+                let before = &written.text[..(document.start + offset).min(written.text.len())];
+                let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+                let line = u32::try_from(line).unwrap_or(u32::MAX);
+                let place = Place { file: written.source.to_string(), line, column: 0 };
+                ChartError::at(chart, place, fault)
+            };
+            let Some(value) = value_of(document.text).map_err(|(offset, fault)| at(offset, fault))? else {
+                continue;
+            };
+            if is_hook(&value) {
+                continue;
+            }
+            let object = Object::from_value(value)
+                .map_err(|error| at(0, Fault::Yaml(format!("a rendered document is no object: {error}"))))?;
+            let reference = object.reference();
+            if let Some(first) = seen.insert(reference.clone(), template.to_string()) {
+                return Err(at(0, Fault::Yaml(format!("{reference} is rendered twice, first by {first}"))));
+            }
+            manifests.push(Manifest {
+                template: template.to_string(),
+                text: document.text.to_owned(),
+                object,
+            });
+        }
+    }
+    manifests.sort_by(|a, b| install_order(a.object.kind()).cmp(&install_order(b.object.kind())));
+    Ok(manifests)
+}
+
+/// One document of a rendered text.
+#[derive(Debug, PartialEq, Eq)]
+struct Document<'t> {
+    text: &'t str,
+    /// Where it starts in the rendered text.
+    start: usize,
+}
+
+fn is_white(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\x0c' | b'\r')
+}
+
+/// Splits as Helm does: at `(?:^|\s*\n)---\s*`, and with the white space around cut off.
+fn documents(text: &str) -> Vec<Document<'_>> {
+    let bytes = text.as_bytes();
+    let start = text.len() - text.trim_start().len();
+    let end = text.trim_end().len().max(start);
+    let mut found = Vec::new();
+    let mut push = |from: usize, to: usize| {
+        let part = &text[from..to];
+        let trimmed = part.trim();
+        if !trimmed.is_empty() {
+            let lead = part.len() - part.trim_start().len();
+            found.push(Document { text: trimmed, start: from + lead });
+        }
+    };
+    let behind = |mut at: usize| {
+        while at < end && is_white(bytes[at]) {
+            at += 1;
+        }
+        at
+    };
+    let mut from = if text[start..end].starts_with("---") { behind(start + 3) } else { start };
+    while let Some(at) = text[from..end].find("\n---").map(|at| at + from) {
+        push(from, at);
+        from = behind(at + 4);
+    }
+    push(from, end);
+    found
+}
+
+/// What a document says; none where it says nothing (comments alone).
+fn value_of(text: &str) -> Result<Option<Json>, (usize, Fault)> {
+    if text.len() > MOST_DOCUMENT {
+        return Err((0, Fault::Limit(Limit::Document(MOST_DOCUMENT))));
+    }
+    let nodes = parse_all(SourceId(0), text, Schema::Go, Limits::MANIFESTS).map_err(|fault| {
+        let what = format!("the output is no YAML: {}", fault.primary.text);
+        (fault.primary.span.range().start, Fault::Yaml(what))
+    })?;
+    let mut said = nodes.into_iter().filter(|node| node.kind != Kind::Null);
+    let Some(node) = said.next() else { return Ok(None) };
+    if let Some(second) = said.next() {
+        let what = "the output has two documents without a line of `---` between".to_owned();
+        return Err((second.span.range().start, Fault::Yaml(what)));
+    }
+    if let Some(again) = contradiction(&node) {
+        let what = format!("the output says `{}` twice, and not the same", again.key.value);
+        return Err((again.key.span.range().start, Fault::Yaml(what)));
+    }
+    Ok(Some(node.to_json()))
+}
+
+/// The first key that its map already has with another value.
+///
+/// Istio's gateway chart writes a label twice with one value; that does no harm.
+fn contradiction(node: &Node) -> Option<&Entry> {
+    match &node.kind {
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => None,
+        Kind::List(items) => items.iter().find_map(contradiction),
+        Kind::Map(entries) => {
+            let mut first: HashMap<&str, &Node> = HashMap::with_capacity(entries.len());
+            for entry in entries {
+                let before = first.insert(&entry.key.value, &entry.value);
+                if before.is_some_and(|before| before.to_json() != entry.value.to_json()) {
+                    return Some(entry);
+                }
+                if let Some(inside) = contradiction(&entry.value) {
+                    return Some(inside);
+                }
+            }
+            None
+        }
+    }
+}
+
+fn is_hook(value: &Json) -> bool {
+    value.pointer("/metadata/annotations/helm.sh~1hook").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str) -> Vec<(&str, usize)> {
+        documents(text).into_iter().map(|document| (document.text, document.start)).collect()
+    }
+
+    #[test]
+    fn documents_are_split_as_helm_splits_them() {
+        assert_eq!(split("\n---\na: 1\n---\n\nb: 2\n---\n"), [("a: 1", 5), ("b: 2", 15)]);
+        assert_eq!(split("a: 1\n  \n--- # c\nb: 2"), [("a: 1", 0), ("# c\nb: 2", 12)]);
+        assert_eq!(split(" \n\n"), []);
+        // The first separator takes the white space, so that the second is none.
+        assert_eq!(split("a: 1\n---\n---\nb: 2"), [("a: 1", 0), ("---\nb: 2", 9)]);
+    }
+}

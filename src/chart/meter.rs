@@ -1,0 +1,46 @@
+//! The bounds of one render, counted in work and bytes, never in time.
+
+use std::cell::Cell;
+
+use super::error::{Fault, Limit};
+
+/// Units of work: steps of templates, values that functions visit, bytes they make.
+pub(super) const MOST_STEPS: u64 = 50_000_000;
+/// Bytes that templates and functions write, intermediate texts included.
+pub(super) const MOST_BYTES: usize = 256 << 20;
+/// Calls and constructs inside each other; a level takes some kilobytes of stack.
+pub(super) const MOST_DEPTH: u32 = 250;
+/// Levels of a value that is written, compared, merged or copied.
+pub(super) const MOST_NESTING: usize = 128;
+/// Bytes of one rendered document.
+pub(super) const MOST_DOCUMENT: usize = 8 << 20;
+/// Bytes of one file of a chart.
+pub(super) const MOST_FILE: usize = 16 << 20;
+
+/// Counts what a render has used.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    steps: Cell<u64>,
+    bytes: Cell<usize>,
+}
+
+impl Meter {
+    /// Counts work.
+    pub(super) fn steps(&self, steps: u64) -> Result<(), Fault> {
+        let used = self.steps.get().saturating_add(steps);
+        self.steps.set(used);
+        if used > MOST_STEPS { Err(Fault::Limit(Limit::Steps(MOST_STEPS))) } else { Ok(()) }
+    }
+
+    /// Counts a text that was made, or is about to be.
+    pub(super) fn text(&self, bytes: usize) -> Result<(), Fault> {
+        let used = self.bytes.get().saturating_add(bytes);
+        self.bytes.set(used);
+        if used > MOST_BYTES { Err(Fault::Limit(Limit::Output(MOST_BYTES))) } else { Ok(()) }
+    }
+
+    /// The bytes that may still be written.
+    pub(super) fn bytes_left(&self) -> usize {
+        MOST_BYTES.saturating_sub(self.bytes.get())
+    }
+}
