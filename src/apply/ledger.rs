@@ -3,7 +3,7 @@
 //! An object is in the inventory before it is made and stays in it until it is
 //! gone: whatever is written at any moment lists all that may exist.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::Mutex;
 
@@ -41,8 +41,10 @@ impl Ledger {
         }
         now.members = plan.clusters.keys().map(|name| name.as_str().to_owned()).collect();
         let mut planned = BTreeMap::new();
+        let mut named = BTreeSet::new();
         for step in plan.steps.iter().filter(|step| step.unit.cluster == *cluster.name()) {
             for change in &step.changes {
+                named.insert(&change.object);
                 let known = now.entries.get(&change.object);
                 let entry = change.digest.clone().map(|digest| InventoryEntry {
                     uid: change.uid.clone().or_else(|| known.and_then(|entry| entry.uid.clone())),
@@ -65,6 +67,8 @@ impl Ledger {
                 }
             }
         }
+        // What the inventory has and the plan does not name is gone already.
+        now.entries.retain(|object, _| named.contains(object));
         let book = Book { written: facts.inventory.clone(), now, planned, opened: false };
         Self { cluster, mesh: plan.mesh.clone(), book: Mutex::new(book) }
     }

@@ -38,7 +38,26 @@ pub(super) struct Wait<'w> {
 }
 
 /// One watch: the objects of a kind in a namespace of a cluster.
-type Field = (ClusterName, GroupKind, Option<String>);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Field {
+    cluster: ClusterName,
+    kind: GroupKind,
+    namespace: Option<String>,
+    /// The one object that is watched, where several would show more than is asked for.
+    only: Option<String>,
+}
+
+impl Field {
+    fn of(cluster: &ClusterName, object: &ObjectRef) -> Self {
+        let is_secret = object.group.is_empty() && object.kind == "Secret";
+        Self {
+            cluster: cluster.clone(),
+            kind: object.group_kind(),
+            namespace: object.namespace.clone(),
+            only: is_secret.then(|| object.name.clone()),
+        }
+    }
+}
 
 impl Wait<'_> {
     /// Watches until `lacks` is none. It is asked once all objects have been seen, and after each
@@ -56,7 +75,7 @@ impl Wait<'_> {
         let mut watches = JoinSet::new();
         let mut silent: BTreeSet<Field> = BTreeSet::new();
         for (field, names) in &fields {
-            let Some(cluster) = cluster_of(&field.0) else { continue };
+            let Some(cluster) = cluster_of(&field.cluster) else { continue };
             watches.spawn(follow(cluster, field.clone(), self.selection(field, names), sender.clone()));
             silent.insert(field.clone());
         }
@@ -95,8 +114,7 @@ impl Wait<'_> {
     fn fields(&self) -> BTreeMap<Field, BTreeSet<String>> {
         let mut fields: BTreeMap<Field, BTreeSet<String>> = BTreeMap::new();
         for (cluster, object) in self.targets {
-            let field = (cluster.clone(), object.group_kind(), object.namespace.clone());
-            fields.entry(field).or_default().insert(object.name.clone());
+            fields.entry(Field::of(cluster, object)).or_default().insert(object.name.clone());
         }
         fields
     }
@@ -104,7 +122,7 @@ impl Wait<'_> {
     fn selection(&self, field: &Field, names: &BTreeSet<String>) -> Selection {
         let by_name = if names.len() == 1 { names.first().cloned() } else { None };
         let label = by_name.is_none().then(|| format!("{}={}", self.label.0, self.label.1));
-        Selection { namespace: field.2.clone(), name: by_name, label }
+        Selection { namespace: field.namespace.clone(), name: by_name, label }
     }
 
     fn unseen(&self) -> Unmet {
@@ -123,7 +141,7 @@ async fn follow(
     selection: Selection,
     news: mpsc::Sender<(Field, Result<Seen, ClusterError>)>,
 ) {
-    let mut watch = cluster.watch(field.1.clone(), selection);
+    let mut watch = cluster.watch(field.kind.clone(), selection);
     loop {
         let seen = match watch.next().await {
             Err(ClusterError { fault: Fault::KindUnknown(_), .. }) => {
@@ -146,18 +164,17 @@ fn note(seen: &mut Sightings, field: &Field, names: &BTreeSet<String>, news: See
     match news {
         Seen::State(objects) => {
             seen.retain(|(cluster, object), _| {
-                (cluster, &object.group_kind(), &object.namespace) != (&field.0, &field.1, &field.2)
-                    || !names.contains(&object.name)
+                Field::of(cluster, object) != *field || !names.contains(&object.name)
             });
             for object in objects {
-                seen.insert((field.0.clone(), object.reference()), object);
+                seen.insert((field.cluster.clone(), object.reference()), object);
             }
         }
         Seen::Changed(object) => {
-            seen.insert((field.0.clone(), object.reference()), object);
+            seen.insert((field.cluster.clone(), object.reference()), object);
         }
         Seen::Gone(object) => {
-            seen.remove(&(field.0.clone(), object));
+            seen.remove(&(field.cluster.clone(), object));
         }
     }
 }

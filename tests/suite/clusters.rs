@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use stolos::cluster::{ApplyOptions, Cluster, Fault, Limits, Seen, Selection, Transport};
+use stolos::cluster::{ApplyOptions, Cluster, Contexts, Fault, Limits, Seen, Selection, Transport};
 use stolos::object::{GroupKind, Object, ObjectRef};
 
 use crate::support::scripted::{Reply, Scripted};
@@ -182,4 +182,63 @@ async fn a_watch_goes_on_where_it_broke_and_reads_all_again_when_it_must() {
         .map(str::to_owned)
         .collect();
     assert_eq!(versions, ["5", "7", "9"]);
+}
+
+fn kubeconfig(name: &str, text: &str) -> std::path::PathBuf {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).expect("a temporary file");
+    path
+}
+
+const TWO_CONTEXTS: &str = "\
+apiVersion: v1
+kind: Config
+current-context: west
+clusters:
+- {name: c, cluster: {server: 'https://192.0.2.1:6443/', insecure-skip-tls-verify: true}}
+users:
+- {name: u, user: {token: hunter2}}
+contexts:
+- {name: west, context: {cluster: c, user: u}}
+- {name: broken, context: {cluster: nowhere, user: u}}
+";
+
+#[tokio::test]
+async fn a_context_is_opened_by_its_name_and_never_by_being_current() {
+    let contexts = Contexts::read(&[kubeconfig("two.yaml", TWO_CONTEXTS)]).expect("a kubeconfig");
+    let transport = contexts.open("west", SHORT).await.expect("a context");
+    assert_eq!(transport.server(), "https://192.0.2.1:6443");
+    let failure =
+        contexts.open("wset", SHORT).await.err().expect("no such context").failure(Some(&"wset".into()));
+    assert_eq!(failure.code.name, "context-missing");
+    assert_eq!(failure.message, "wset: there is no context `wset`");
+    assert_eq!(failure.help.as_deref(), Some("did you mean `west`? Contexts: west, broken."));
+    let failure = contexts.open("broken", SHORT).await.err().expect("no cluster").failure(None);
+    assert_eq!(failure.message, "context `broken` cannot be used: there is no cluster `nowhere`");
+}
+
+#[test]
+fn a_kubeconfig_that_is_missing_or_broken_is_named_and_never_quoted() {
+    let missing = std::path::PathBuf::from("/nowhere/config");
+    let failure = Contexts::read(&[missing]).err().expect("missing").failure(None);
+    assert_eq!(
+        failure.message,
+        "the kubeconfig /nowhere/config cannot be read: No such file or directory (os error 2)"
+    );
+    let broken = kubeconfig("broken.yaml", "users:\n- {name: u, user: {token: [hunter2}}\n");
+    let error = Contexts::read(std::slice::from_ref(&broken)).err().expect("broken");
+    assert_eq!(error.failure(None).message, format!("the kubeconfig {} is not valid", broken.display()));
+    assert!(!format!("{error:?}").contains("hunter2"));
+}
+
+#[test]
+fn the_first_of_several_kubeconfigs_wins_and_one_may_be_missing() {
+    let first = kubeconfig("first.yaml", TWO_CONTEXTS);
+    let other = kubeconfig(
+        "other.yaml",
+        "apiVersion: v1\nkind: Config\ncontexts:\n- {name: west, context: {cluster: nowhere}}\n- {name: east, context: {cluster: c}}\n",
+    );
+    let contexts =
+        Contexts::read(&[first, std::path::PathBuf::from("/nowhere/config"), other]).expect("they merge");
+    assert_eq!(contexts.names(), ["west", "broken", "east"]);
 }
