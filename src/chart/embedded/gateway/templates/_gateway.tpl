@@ -7,15 +7,16 @@ What the Service and Gateway resources select: `istio: eastwestgateway` is the s
 into the cross-network Gateway, and it comes of the name istio-eastwestgateway.
 */}}
 {{- define "gateway.selector" -}}
-app: {{ .Values.labels.app | default (include "gateway.name" .) | quote }}
-istio: {{ .Values.labels.istio | default (include "gateway.name" . | trimPrefix "istio-") | quote }}
+{{- $labels := .Values.labels | default dict -}}
+app: {{ $labels.app | default (include "gateway.name" .) | quote }}
+istio: {{ $labels.istio | default (include "gateway.name" . | trimPrefix "istio-") | quote }}
 {{- end -}}
 
 {{- define "gateway.labels" -}}
 app.kubernetes.io/name: {{ include "gateway.name" . }}
 {{ include "istio.labels" . }}
 {{ include "gateway.selector" . }}
-{{- range $key, $value := omit .Values.labels "app" "istio" }}
+{{- range $key, $value := omit (.Values.labels | default dict) "app" "istio" }}
 {{ $key | quote }}: {{ $value | quote }}
 {{- end }}
 {{- end -}}

@@ -62,10 +62,11 @@ have it, and a quoted "false" would count as true in a template.
 {{- define "check.values" -}}
 {{- $known := include "known.values" . | fromYaml -}}
 {{- $_ := set $known "global" (include "known.global" . | fromYaml) -}}
-{{- include "check.map" (dict "chart" .Chart.Name "path" "" "known" $known "values" .Values) -}}
+{{- include "check.map" (dict "chart" .Chart.Name "path" "" "known" $known "sparse" false "values" .Values) -}}
 {{- include "check.version" . -}}
 {{- end -}}
 
+{{/* `sparse` where the chart has no defaults for all that is known: below `global`, but for istiod. */}}
 {{- define "check.map" -}}
 {{- $kinds := dict
   "text" (list "string")
@@ -84,7 +85,8 @@ have it, and a quoted "false" would count as true in a template.
     {{- if not (kindIs "map" $value) -}}
       {{- fail (printf "%s: value %s has to be a map" $.chart $path) -}}
     {{- end -}}
-    {{- include "check.map" (dict "chart" $.chart "path" (printf "%s." $path) "known" $known "values" $value) -}}
+    {{- $sparse := or $.sparse (and (eq $path "global") (ne $.chart "istiod")) -}}
+    {{- include "check.map" (dict "chart" $.chart "path" (printf "%s." $path) "known" $known "sparse" $sparse "values" $value) -}}
   {{- else -}}
     {{- $fits := kindIs "invalid" $value -}}
     {{- range index $kinds $known -}}
@@ -95,6 +97,12 @@ have it, and a quoted "false" would count as true in a template.
     {{- end -}}
   {{- end -}}
 {{- end -}}
+{{- range $key, $known := .known -}}
+  {{- /* A null takes a default away, here with all that is below it, and the templates read on. */ -}}
+  {{- if and (kindIs "map" $known) (not $.sparse) (not (hasKey $.values $key)) -}}
+    {{- fail (printf "%s: value %s%s may not be null" $.chart $.path $key) -}}
+  {{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/*
@@ -102,8 +110,9 @@ The charts are written for two minors of Istio, and the image tag says which one
 not run the injection templates (.NativeSidecars is a field since 1.27), a newer one may need more than is here.
 */}}
 {{- define "check.version" -}}
-{{- if not (regexMatch "^1\\.(29|30)\\.[0-9]" .Values.global.tag) -}}
-  {{- fail (printf "%s: value global.tag is %q, and the embedded charts are for Istio 1.29 and 1.30" .Chart.Name .Values.global.tag) -}}
+{{- $tag := .Values.global.tag | default "" -}}
+{{- if not (regexMatch "^1\\.(29|30)\\.[0-9]" $tag) -}}
+  {{- fail (printf "%s: value global.tag is %q, and the embedded charts are for Istio 1.29 and 1.30" .Chart.Name $tag) -}}
 {{- end -}}
 {{- end -}}
 

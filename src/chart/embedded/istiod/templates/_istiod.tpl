@@ -50,5 +50,5 @@ FQDN
 
 {{/* The API group of multi-cluster services; istiod reads the same variable (pkg/config/schema/gvr in 1.30). */}}
 {{- define "istiod.mcsGroup" -}}
-{{- .Values.pilot.env.MCS_API_GROUP | default "multicluster.x-k8s.io" -}}
+{{- (.Values.pilot.env | default dict).MCS_API_GROUP | default "multicluster.x-k8s.io" -}}
 {{- end -}}
