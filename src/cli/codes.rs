@@ -1,13 +1,21 @@
 //! Every code of every stage, and those of the command line itself.
 
 use crate::diagnostic::Code;
-use crate::{apply, chart, cluster, compile, document, graph, plan, trust, validate};
+use crate::{apply, chart, cluster, compile, document, graph, plan, sandbox, trust, validate};
 
 /// All codes that Stolos can show, in the order of the pipeline.
 pub fn codes() -> impl Iterator<Item = &'static Code> {
     let of_rules = validate::RULES.iter().map(|rule| rule.code);
-    let behind =
-        [graph::CODES, compile::CODES, chart::CODES, trust::CODES, plan::CODES, cluster::CODES, apply::CODES];
+    let behind = [
+        graph::CODES,
+        compile::CODES,
+        chart::CODES,
+        trust::CODES,
+        plan::CODES,
+        cluster::CODES,
+        apply::CODES,
+        sandbox::CODES,
+    ];
     CODES
         .iter()
         .copied()

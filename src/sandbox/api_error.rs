@@ -170,6 +170,11 @@ impl FieldFault {
         Self { field: field.into(), kind: FieldFaultKind::TooLong(most), detail }
     }
 
+    /// What is wrong, without the field.
+    pub(crate) fn words(&self) -> String {
+        self.cause().message
+    }
+
     fn cause(&self) -> Cause {
         let (reason, words) = match &self.kind {
             FieldFaultKind::Required => ("FieldValueRequired", "Required value".to_owned()),

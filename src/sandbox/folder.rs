@@ -69,9 +69,21 @@ impl Sandbox {
         self.clusters.iter().find(|cluster| cluster.name() == name)
     }
 
+    /// The identity that a cluster's journal has, whoever holds the folder.
+    pub(super) fn identity_in(folder: &Path, cluster: &str) -> Option<String> {
+        ClusterStore::identity_in(&folder.join(journal_name(cluster)))
+    }
+
     /// The cluster of an ID in the mesh.
     pub fn cluster_of_id(&self, id: &str) -> Option<&Arc<ClusterStore>> {
         self.clusters.iter().find(|cluster| cluster.id() == id)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // Before the lock goes: whoever opens the folder next reads the journals.
+        self.clusters.iter().for_each(|cluster| cluster.flush());
     }
 }
 

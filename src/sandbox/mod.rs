@@ -13,8 +13,10 @@ mod clock;
 mod error;
 mod folder;
 mod fresh;
+mod http;
 mod merge;
 mod resource;
+mod running;
 mod selector;
 mod store;
 
@@ -22,8 +24,10 @@ pub use api_error::{ApiError, Cause, Details, Reason};
 pub use clock::{Clock, ManualClock, SystemClock, server_time};
 pub use error::{CODES, SANDBOX_IN_USE, SANDBOX_NOT_SERVED, SANDBOX_UNUSABLE, SandboxError};
 pub use folder::{Sandbox, SandboxCluster};
+pub use http::{RequestCount, RequestLine};
 pub use merge::Force;
 pub use resource::{Provider, ResourceInfo};
+pub use running::{Access, Endpoint, RunningSandbox, access, serve};
 pub use selector::Selector;
 pub use store::{
     ApplyOptions, Change, ChangeKind, ClusterStore, DeleteOptions, Deleted, Feed, JournalFault, Listed,

@@ -7,7 +7,7 @@
 //! share the next sync.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -106,6 +106,13 @@ impl Journal {
             }
         }
         Ok(Some(Recovered { header, objects: objects.into_values().collect() }))
+    }
+
+    /// Reads only the first line.
+    pub(crate) fn read_header(path: &Path) -> Option<Header> {
+        let mut first = String::new();
+        io::BufReader::new(File::open(path).ok()?).read_line(&mut first).ok()?;
+        Header::from_value(&serde_json::from_str(&first).ok()?)
     }
 
     /// Writes a journal that holds just these objects, in the place of whatever is there.

@@ -39,7 +39,10 @@ mod write;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sha2::{Digest, Sha256};
 
 use tokio::sync::watch;
 
@@ -70,6 +73,7 @@ pub struct ClusterStore {
     state: Mutex<State>,
     journal: Arc<Journal>,
     revision: watch::Sender<u64>,
+    names: AtomicU64,
 }
 
 /// What the lock guards.
@@ -111,6 +115,7 @@ impl ClusterStore {
             ca: header.ca,
             clock,
             revision: watch::Sender::new(state.revision),
+            names: AtomicU64::new(0),
             state: Mutex::new(state),
             journal: Arc::new(journal),
         };
@@ -145,9 +150,36 @@ impl ClusterStore {
         server_time(self.clock.now())
     }
 
+    /// Tells this cluster from any other that ever had its name.
+    pub fn identity(&self) -> String {
+        identity(&self.ca)
+    }
+
+    /// The identity in a journal, which another process may be writing.
+    pub(super) fn identity_in(path: &Path) -> Option<String> {
+        Journal::read_header(path).map(|header| identity(&header.ca))
+    }
+
+    /// A name that begins as asked and that no object has had.
+    pub fn generated_name(&self, prefix: &str) -> String {
+        const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+        let number = self.names.fetch_add(1, Ordering::Relaxed);
+        let digest = Sha256::digest(format!("{}\n{}\n{number}", self.ca, self.revision()).as_bytes());
+        let suffix =
+            digest.iter().take(5).map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]));
+        // The whole must fit into a name; servers cut the prefix as well.
+        let prefix: String = prefix.chars().take(58).collect();
+        prefix.chars().chain(suffix).collect()
+    }
+
     /// The clock that this cluster goes by.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// Brings everything to the disk at once.
+    pub(super) fn flush(&self) {
+        self.journal.flush();
     }
 
     /// Waits until a revision is on the disk.
@@ -182,6 +214,11 @@ impl ClusterStore {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What tells a cluster from any other: a digest of its CA's certificate.
+fn identity(ca: &str) -> String {
+    Sha256::digest(ca.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl State {
