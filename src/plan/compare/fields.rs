@@ -81,8 +81,9 @@ impl<O: Open> Walk<'_, O> {
                 self.items(items, live, shape, path);
             }
             (Value::Null, _) => {}
-            (Value::String(text), _) if self.open.agrees(path, text, live) => {}
-            _ if same(desired, live, path, self.exactness) => {}
+            _ if same(desired, live, path, self.exactness, &|text, live| {
+                self.open.agrees(path, text, live)
+            }) => {}
             _ => self.differs(path, Some(live), desired),
         }
     }

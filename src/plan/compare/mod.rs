@@ -248,29 +248,6 @@ impl Comparison<'_> {
     }
 }
 
-/// The fields in which an object that was filled is not the planned one with something in the place
-/// of its markers; empty where `apply` may go on. Both [`settled`].
-pub fn divergence(planned: &Object, filled: &Object) -> Vec<String> {
-    struct Filled {
-        is_secret: bool,
-    }
-    impl Open for Filled {
-        fn agrees(&self, path: &FieldPath, desired: &str, live: &Value) -> bool {
-            !markers_in(desired).is_empty() && text_fits(desired, live, self.is_secret && is_data(path))
-        }
-    }
-    let known = kinds::find(&planned.reference().group, planned.kind());
-    let shape = known.map_or_else(kinds::custom_shape, |kind| kind.shape);
-    let open = Filled { is_secret: planned.kind() == "Secret" };
-    let mut paths: BTreeSet<FieldPath> = differences(planned, filled, shape, Exactness::Whole, &open)
-        .into_iter()
-        .map(|found| found.path)
-        .collect();
-    let back = differences(filled, planned, shape, Exactness::Whole, &open);
-    paths.extend(back.into_iter().filter(|found| found.before.is_none()).map(|found| found.path));
-    paths.iter().map(ToString::to_string).collect()
-}
-
 /// Whether a path lies in what a Secret holds in base64.
 fn is_data(path: &FieldPath) -> bool {
     matches!(path.0.first(), Some(PathElement::Field(name)) if name == "data")
