@@ -4,6 +4,7 @@
 //! add and what controllers own is not ours. Who holds a field decides what a difference is:
 //! our own old value, somebody's drift, or a conflict with another tool.
 
+mod divergence;
 mod fields;
 mod fixed;
 mod ownership;
@@ -11,6 +12,7 @@ mod same;
 mod settle;
 mod shown;
 
+pub use divergence::divergence;
 pub(in crate::plan) use ownership::Ownership;
 pub use settle::settled;
 
