@@ -10,6 +10,7 @@
 mod admission;
 mod api_error;
 mod clock;
+pub mod controllers;
 mod error;
 mod folder;
 mod fresh;

@@ -26,30 +26,98 @@ pub struct Accepted {
 /// Whether istiod can go on with a live bundle: complete, a key that fits, a chain to `root` and to no
 /// other, and time left.
 pub fn accepts(root: &RootCertificate, live: &LiveCa, now: Timestamp) -> Result<Accepted, Refusal> {
-    let (Some(certificate), Some(key), Some(roots), Some(chain), []) = (
-        &live.ca_certificate,
-        &live.ca_key,
-        &live.root_certificate,
-        &live.certificate_chain,
-        live.missing.as_slice(),
-    ) else {
-        return Err(Refusal::Lacks(live.missing.clone()));
-    };
-    let certificate = first_certificate(certificate)?;
-    let issuing = parse(&certificate).ok_or(Refusal::CertificateUnreadable("signing certificate"))?;
-    fits(key, &issuing)?;
-    if !is_authority(&issuing) {
-        return Err(Refusal::NotAnAuthority);
+    let bundle = Bundle::read(live)?;
+    bundle.may_sign()?;
+    carries_only(root, &bundle.roots)?;
+    let path = bundle.chains_to(root.der(), now)?;
+    // The root is not among them: nothing below it could live longer.
+    for (not_before, not_after) in &path.below {
+        let left = not_after.duration_since(now);
+        // A tenth, so that a short-lived certificate is not replaced on every run.
+        if left < NEAR.min(not_after.duration_since(*not_before) / 10) {
+            return Err(Refusal::Expires { days: left.as_hours() / 24 });
+        }
     }
-    carries_only(root, roots)?;
-    let chain = pem::certificates(chain).map_err(|_| Refusal::CertificateUnreadable("certificate chain"))?;
-    let path = path_to(root, &issuing, &chain)?;
+    Ok(Accepted { not_after: path.end() })
+}
 
-    let mut not_after = root.not_after();
-    for certificate in path.iter().chain([&issuing]) {
-        not_after = not_after.min(in_time(certificate, now)?);
+/// Whether istiod would start with a bundle, whatever root it carries: what `Verify` of
+/// `security/pkg/pki/util/keycertbundle.go` checks.
+pub fn coherent(live: &LiveCa, now: Timestamp) -> Result<Accepted, Refusal> {
+    let bundle = Bundle::read(live)?;
+    bundle.may_sign()?;
+    let mut last = Refusal::NoChain;
+    for root in &bundle.roots {
+        match bundle.chains_to(root, now) {
+            Ok(path) => return Ok(Accepted { not_after: path.end() }),
+            Err(refusal) => last = refusal,
+        }
     }
-    Ok(Accepted { not_after })
+    Err(last)
+}
+
+/// A bundle's certificates, as DER.
+struct Bundle<'l> {
+    certificate: Vec<u8>,
+    key: &'l Sensitive,
+    roots: Vec<Vec<u8>>,
+    chain: Vec<Vec<u8>>,
+}
+
+impl<'l> Bundle<'l> {
+    fn read(live: &'l LiveCa) -> Result<Self, Refusal> {
+        let (Some(certificate), Some(key), Some(roots), Some(chain), []) = (
+            &live.ca_certificate,
+            &live.ca_key,
+            &live.root_certificate,
+            &live.certificate_chain,
+            live.missing.as_slice(),
+        ) else {
+            return Err(Refusal::Lacks(live.missing.clone()));
+        };
+        let all =
+            |text: &str, what| pem::certificates(text).map_err(|_| Refusal::CertificateUnreadable(what));
+        Ok(Self {
+            certificate: first_certificate(certificate)?,
+            key,
+            roots: all(roots, "root certificate")?,
+            chain: all(chain, "certificate chain")?,
+        })
+    }
+
+    fn issuing(&self) -> Result<X509Certificate<'_>, Refusal> {
+        parse(&self.certificate).ok_or(Refusal::CertificateUnreadable("signing certificate"))
+    }
+
+    fn may_sign(&self) -> Result<(), Refusal> {
+        let issuing = self.issuing()?;
+        fits(self.key, &issuing)?;
+        if is_authority(&issuing) { Ok(()) } else { Err(Refusal::NotAnAuthority) }
+    }
+
+    /// The way to a root, on which all certificates are valid now.
+    fn chains_to(&self, root: &[u8], now: Timestamp) -> Result<Path, Refusal> {
+        let anchor = parse(root).ok_or(Refusal::CertificateUnreadable("root certificate"))?;
+        let issuing = self.issuing()?;
+        let path = path_to(&anchor, &issuing, &self.chain)?;
+        let below = path.iter().chain([&issuing]).map(|certificate| in_time(certificate, now));
+        Ok(Path { below: below.collect::<Result<_, _>>()?, root: in_time(&anchor, now)?.1 })
+    }
+}
+
+/// A way from an issuing certificate to its root.
+struct Path {
+    /// From when to when the certificates below the root are valid.
+    below: Vec<(Timestamp, Timestamp)>,
+    /// When the root ends.
+    root: Timestamp,
+}
+
+impl Path {
+    /// When the first of them ends.
+    fn end(&self) -> Timestamp {
+        self.below.iter().map(|(_, not_after)| *not_after).fold(self.root, Timestamp::min)
+    }
 }
 
 fn first_certificate(text: &str) -> Result<Vec<u8>, Refusal> {
@@ -84,8 +152,7 @@ fn algorithm_of<'d>(info: &'d [u8], key_bits: &[u8]) -> Option<&'d [u8]> {
     algorithm.get(der::header_length(info)?..)
 }
 
-fn carries_only(root: &RootCertificate, roots: &str) -> Result<(), Refusal> {
-    let roots = pem::certificates(roots).map_err(|_| Refusal::CertificateUnreadable("root certificate"))?;
+fn carries_only(root: &RootCertificate, roots: &[Vec<u8>]) -> Result<(), Refusal> {
     let other = roots.iter().find(|der| der.as_slice() != root.der());
     let has_ours = roots.iter().any(|der| der.as_slice() == root.der());
     match (other, has_ours) {
@@ -98,17 +165,16 @@ fn carries_only(root: &RootCertificate, roots: &str) -> Result<(), Refusal> {
 
 /// The certificates between the issuing one and the root, nearest first.
 fn path_to<'c>(
-    root: &RootCertificate,
+    anchor: &X509Certificate<'_>,
     issuing: &X509Certificate<'_>,
     chain: &'c [Vec<u8>],
 ) -> Result<Vec<X509Certificate<'c>>, Refusal> {
-    let anchor = root.parsed();
     let pool: Vec<X509Certificate<'c>> =
         chain.iter().filter_map(|der| parse(der)).filter(is_authority).collect();
     let mut path: Vec<X509Certificate<'c>> = Vec::new();
     while path.len() < DEEPEST_CHAIN {
         let last = path.last().map_or(issuing, |certificate| certificate);
-        if signed(last, &anchor) {
+        if signed(last, anchor) {
             return Ok(path);
         }
         let above = pool.iter().find(|above| {
@@ -128,18 +194,15 @@ fn signed(certificate: &X509Certificate<'_>, by: &X509Certificate<'_>) -> bool {
         && certificate.verify_signature(Some(by.public_key())).is_ok()
 }
 
-/// When a certificate ends, if it has begun and that is not near.
-fn in_time(certificate: &X509Certificate<'_>, now: Timestamp) -> Result<Timestamp, Refusal> {
+/// From when to when a certificate is valid, if it is now.
+fn in_time(certificate: &X509Certificate<'_>, now: Timestamp) -> Result<(Timestamp, Timestamp), Refusal> {
     let (not_before, not_after) = validity(certificate);
     let left = not_after.duration_since(now);
-    let days = left.abs().as_hours() / 24;
     if now < not_before {
         return Err(Refusal::NotYetValid(not_before));
     }
     if left <= SignedDuration::ZERO {
-        return Err(Refusal::Expired { days });
+        return Err(Refusal::Expired { days: left.abs().as_hours() / 24 });
     }
-    // A tenth, so that a short-lived certificate is not replaced on every run.
-    let near = NEAR.min(not_after.duration_since(not_before) / 10);
-    if left < near { Err(Refusal::Expires { days }) } else { Ok(not_after) }
+    Ok((not_before, not_after))
 }

@@ -18,7 +18,7 @@ mod live;
 mod pem;
 mod root;
 
-pub use accepts::{Accepted, accepts};
+pub use accepts::{Accepted, accepts, coherent};
 pub use certificate::{Fingerprint, RootCertificate};
 pub use codes::CODES;
 pub use error::TrustError;

@@ -1,0 +1,34 @@
+//! Warning Events, as the component that met the trouble writes them.
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::world::Member;
+use crate::object::Object;
+use crate::sandbox::WriteOptions;
+
+/// Writes one Warning about an object; the same one is written once.
+pub(super) fn warn(member: &Member, about: &Object, component: &str, reason: &str, message: &str) {
+    let namespace = about.namespace().unwrap_or("default");
+    let seed = format!("{}\n{}\n{reason}\n{message}", about.kind(), about.uid().unwrap_or_default());
+    let digest: String = Sha256::digest(seed).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let name = format!("{}.{digest}", about.name());
+    if member.store.find("", "Event", Some(namespace), &name).is_some() {
+        return;
+    }
+    let time = member.store.time();
+    let event = Object::from_value(json!({
+        "apiVersion": "v1", "kind": "Event",
+        "metadata": {"name": name, "namespace": namespace},
+        "involvedObject": {
+            "apiVersion": about.api_version(), "kind": about.kind(), "name": about.name(),
+            "namespace": namespace, "uid": about.uid(),
+            "resourceVersion": about.text(&["metadata", "resourceVersion"]),
+        },
+        "type": "Warning", "reason": reason, "message": message, "count": 1,
+        "firstTimestamp": time, "lastTimestamp": time,
+        "source": {"component": component}, "reportingComponent": component,
+    }));
+    let event = event.expect("an event is written whole above");
+    let _ = member.store.create(event, &WriteOptions::by(component));
+}

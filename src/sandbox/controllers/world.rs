@@ -1,0 +1,71 @@
+//! All clusters of a sandbox, as the controllers see them.
+
+use std::sync::Arc;
+
+use super::istiod::Kubeconfigs;
+use crate::sandbox::ClusterStore;
+
+/// The name that a sandbox cluster's API has inside the mesh: `<id>.sandbox.invalid`.
+const DOMAIN: &str = ".sandbox.invalid";
+
+/// One cluster of a sandbox.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// What it holds.
+    pub store: Arc<ClusterStore>,
+    /// Further URLs under which other clusters reach its API: what the topology declares as `apiServer`.
+    pub servers: Vec<String>,
+}
+
+impl Member {
+    /// A cluster that other clusters reach under its sandbox name only.
+    pub fn new(store: &Arc<ClusterStore>) -> Self {
+        Self { store: Arc::clone(store), servers: Vec::new() }
+    }
+}
+
+/// All clusters.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) members: Vec<Member>,
+    /// The kubeconfigs of remote secrets, as they were read.
+    pub(super) kubeconfigs: Kubeconfigs,
+}
+
+/// How a URL leads to a cluster.
+pub(super) struct Destination {
+    /// The position of the cluster.
+    pub(super) member: usize,
+    /// Whether the API server shows its own CA there.
+    pub(super) authority: Authority,
+}
+
+/// Whose certificate an API server shows under a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Authority {
+    /// Its own.
+    Own,
+    /// Something stands before it, and what that shows is not simulated.
+    Declared,
+}
+
+impl World {
+    pub(super) fn new(members: Vec<Member>) -> Self {
+        Self { members, kubeconfigs: Kubeconfigs::default() }
+    }
+
+    /// The cluster that a server's URL leads to.
+    pub(super) fn destination(&self, server: &str) -> Option<Destination> {
+        let server = server.trim_end_matches('/');
+        let host = server.strip_prefix("https://")?.split(['/', ':']).next()?;
+        let own = host.strip_suffix(DOMAIN);
+        self.members.iter().enumerate().find_map(|(member, candidate)| {
+            if own == Some(candidate.store.id()) {
+                return Some(Destination { member, authority: Authority::Own });
+            }
+            let is_declared =
+                candidate.servers.iter().any(|declared| declared.trim_end_matches('/') == server);
+            is_declared.then_some(Destination { member, authority: Authority::Declared })
+        })
+    }
+}
