@@ -1,7 +1,9 @@
 //! Every code of every stage, and those of the command line itself.
 
 use crate::diagnostic::Code;
-use crate::{apply, chart, cluster, compile, document, graph, plan, sandbox, trust, validate};
+use crate::{
+    apply, chart, cluster, compile, document, graph, plan, sandbox, topology, trust, validate,
+};
 
 /// All codes that Stolos can show, in the order of the pipeline.
 pub fn codes() -> impl Iterator<Item = &'static Code> {
@@ -19,43 +21,13 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
     CODES
         .iter()
         .copied()
-        .chain(document::CODES.iter().copied())
+        .chain(document::CODES.iter().chain(topology::CODES).copied())
         .chain(of_rules)
         .chain(behind.into_iter().flatten().copied())
 }
 
-/// The codes of reading files and writing output.
-static CODES: &[&Code] = &[
-    &FILE_UNREADABLE,
-    &FILE_NOT_TEXT,
-    &FILE_KIND_UNKNOWN,
-    &FOLDER_WITHOUT_TOPOLOGY,
-    &FILE_EXISTS,
-    &OUTPUT_UNWRITABLE,
-    &CODE_UNKNOWN,
-];
-
-/// A file or a folder cannot be read.
-pub(super) static FILE_UNREADABLE: Code = Code {
-    name: "file-unreadable",
-    summary: "a file cannot be read",
-    page: "\
-The file or the folder does not exist, may not be read, or is no file at all. The message has the
-system's own words for it. A path is taken from the folder in which the command runs; a path inside a
-topology from the folder of the file that names it.
-",
-};
-
-/// A topology is not UTF-8.
-pub(super) static FILE_NOT_TEXT: Code = Code {
-    name: "file-not-text",
-    summary: "the file is not UTF-8 text",
-    page: "\
-YAML and TOML are read as UTF-8. The place is that of the first byte that is none. A file of another
-encoding can be turned with `iconv -f latin1 -t utf-8`; UTF-16, which some editors on Windows write,
-with `iconv -f utf-16 -t utf-8`.
-",
-};
+/// The codes of the command line: what it writes, and what it is asked.
+static CODES: &[&Code] = &[&FILE_KIND_UNKNOWN, &FILE_EXISTS, &OUTPUT_UNWRITABLE, &CODE_UNKNOWN];
 
 /// A topology's file name says no language.
 pub(super) static FILE_KIND_UNKNOWN: Code = Code {
@@ -66,16 +38,6 @@ The ending of its name says whether a topology is written in YAML or in TOML. Bo
 
     stolos validate mesh.yaml
     stolos validate mesh.toml
-",
-};
-
-/// A folder holds no topology.
-pub(super) static FOLDER_WITHOUT_TOPOLOGY: Code = Code {
-    name: "folder-without-topology",
-    summary: "a folder holds no topology",
-    page: "\
-A folder is one topology, made of its own files that end in `.yaml`, `.yml` or `.toml`; folders inside
-it and files whose names begin with a dot are left alone.
 ",
 };
 

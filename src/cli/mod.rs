@@ -8,7 +8,10 @@
 mod codes;
 mod explain;
 mod init;
+mod load;
+mod schema;
 mod terminal;
+mod validate;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -33,7 +36,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
+    Validate(validate::Args),
     Explain(explain::Args),
+    Schema(schema::Args),
 }
 
 /// How a command ended: its exit code.
@@ -109,7 +114,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, terminal: &mut Termina
 fn dispatch(command: &Command, terminal: &mut Terminal) -> Result<Exit, Stop> {
     match command {
         Command::Init(args) => init::run(args, terminal),
+        Command::Validate(args) => validate::run(args, terminal),
         Command::Explain(args) => explain::run(args, terminal),
+        Command::Schema(args) => schema::run(args, terminal),
     }
 }
 

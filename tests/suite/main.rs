@@ -2,4 +2,8 @@
 
 mod chart_oracle;
 mod clusters;
+mod explain;
+mod init;
+mod invalid;
 mod support;
+mod validate;

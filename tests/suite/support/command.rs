@@ -1,0 +1,55 @@
+//! Runs the built binary, as a person would, and shows all that came of it as one text.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What a command printed and how it ended: compare it with a text, whole.
+#[must_use]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ran {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) code: Option<i32>,
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.stdout)?;
+        if !self.stderr.is_empty() {
+            write!(f, "------- stderr -------\n{}", self.stderr)?;
+        }
+        match self.code {
+            Some(code) => writeln!(f, "[exit {code}]"),
+            None => writeln!(f, "[killed]"),
+        }
+    }
+}
+
+/// Runs `stolos` in a folder, in an environment that holds nothing of this machine's.
+pub(crate) fn stolos(folder: &Path, arguments: &[&str]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_stolos"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .env("COLUMNS", "100")
+        .env("HOME", folder)
+        .output()
+        .expect("the binary that this suite was built with");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("stolos prints UTF-8");
+    Ran { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code() }
+}
+
+/// An empty folder of a test's own, by the test's name.
+pub(crate) fn scratch(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).expect("a folder of this suite");
+    }
+    std::fs::create_dir_all(&folder).expect("cargo's own folder");
+    folder
+}
+
+/// A folder of the repository.
+pub(crate) fn repository(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
+}
