@@ -29,7 +29,8 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
-    let load::Examined { sources, topology, found, about } = load::examine(args.topology.one()?, Use::Offline)?;
+    let load::Examined { sources, topology, found, about } =
+        load::examine(args.topology.one()?, Use::Offline)?;
     let count = |severity| found.iter().filter(|finding| finding.severity == severity).count();
     let errors = count(Severity::Error);
     match args.format {

@@ -38,10 +38,10 @@ pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 /// `what` begins the list: `Declared`, `Keys`.
 pub fn did_you_mean<'a>(name: &str, what: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let candidates: Vec<&str> = candidates.into_iter().collect();
-    let known = format!("{what}: {}.", listed(candidates.iter().copied()));
+    let known = listed(candidates.iter().copied());
     match nearest(name, candidates) {
-        Some(meant) => format!("did you mean `{meant}`? {known}"),
-        None => known,
+        Some(meant) => format!("did you mean `{meant}`? {what}: {known}."),
+        None => format!("{}: {known}.", what.to_lowercase()),
     }
 }
 
@@ -99,6 +99,6 @@ mod tests {
             did_you_mean("netwrok2", "Declared", ["network1", "network2"]),
             "did you mean `network2`? Declared: network1, network2."
         );
-        assert_eq!(did_you_mean("zebra", "Declared", ["network1"]), "Declared: network1.");
+        assert_eq!(did_you_mean("zebra", "Declared", ["network1"]), "declared: network1.");
     }
 }

@@ -43,7 +43,7 @@ fn label_fault(text: &str, is_letter: fn(u8) -> bool, between: &[u8]) -> Option<
     (bytes.len() > LABEL_LENGTH).then_some("longer than 63 characters")
 }
 
-/// The DNS label that is nearest to a text, if anything is left of it.
+/// The DNS label that is nearest to a text; none where nothing is left of it or too much.
 pub(super) fn as_dns_label(text: &str) -> Option<String> {
     as_name(&text.to_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
@@ -61,9 +61,9 @@ pub(super) fn as_label_value(text: &str) -> Option<String> {
 }
 
 fn as_name(text: &str, may_have: fn(char) -> bool) -> Option<String> {
-    let turned: String = text.chars().map(|c| if may_have(c) { c } else { '-' }).take(LABEL_LENGTH).collect();
+    let turned: String = text.chars().map(|c| if may_have(c) { c } else { '-' }).collect();
     let trimmed = turned.trim_matches(['-', '_', '.']);
-    (!trimmed.is_empty()).then(|| trimmed.to_owned())
+    (!trimmed.is_empty() && trimmed.len() <= LABEL_LENGTH).then(|| trimmed.to_owned())
 }
 
 /// A host as a URL or a certificate names it.
@@ -147,6 +147,7 @@ mod tests {
     fn what_is_suggested_is_itself_well_formed() {
         assert_eq!(as_dns_label("Cluster_1"), Some("cluster-1".to_owned()));
         assert_eq!(as_dns_label("__"), None);
+        assert_eq!(as_dns_label(&"a".repeat(64)), None);
         assert_eq!(as_label_value("net/1"), Some("net-1".to_owned()));
         assert_eq!(as_dns_subdomain("Mesh 1.Prod"), Some("mesh-1.prod".to_owned()));
         assert_eq!(as_dns_subdomain("a..b"), None);

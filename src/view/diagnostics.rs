@@ -51,7 +51,7 @@ pub fn findings(sources: &Sources, found: &[Diagnostic], about: &str, look: Look
     for finding in found.iter().take(DRAWN) {
         text.push_str(&heading(finding.severity, finding.code, finding.code.summary, look));
         let pointer = explained.insert(finding.code.name);
-        let help = help_of(finding.help.as_deref(), pointer.then_some(finding.code));
+        let help = help_of(finding.help.as_deref(), pointer.then_some(finding.code), look);
         text.push_str(&drawn(finding, &excerpts, help, look));
         text.push('\n');
     }
@@ -85,7 +85,7 @@ pub fn failure(failure: &Failure, look: Look) -> String {
     let report = Report {
         labels: Vec::new(),
         excerpt: None,
-        help: help_of(failure.help.as_deref(), Some(failure.code)),
+        help: help_of(failure.help.as_deref(), Some(failure.code), look),
     };
     text.push_str(&report.drawn(look));
     text
@@ -141,14 +141,33 @@ fn heading(severity: Severity, code: &Code, message: &str, look: Look) -> String
 }
 
 /// The help, and where there is more of it.
-fn help_of(help: Option<&str>, code: Option<&Code>) -> Option<String> {
+fn help_of(help: Option<&str>, code: Option<&Code>, look: Look) -> Option<String> {
+    let help = help.map(|help| wrapped(&tamed(help), look.columns.saturating_sub("  help: ".len())));
     let pointer = code.map(|code| format!("stolos explain {}", code.name));
     match (help, pointer) {
-        (None, None) => None,
-        (Some(only), None) => Some(tamed(only).into_owned()),
-        (None, Some(only)) => Some(only),
-        (Some(help), Some(pointer)) => Some(format!("{}\n{pointer}", tamed(help))),
+        (Some(help), Some(pointer)) => Some(format!("{help}\n{pointer}")),
+        (only, None) | (None, only) => only,
     }
+}
+
+/// A text broken at spaces alone: what a person is to copy stays whole, as `ca/root.key` does.
+fn wrapped(text: &str, columns: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            let room = columns.saturating_sub(line.chars().count() + 1);
+            if !line.is_empty() && word.chars().count() > room {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines.join("\n")
 }
 
 /// The excerpts of a finding: first the one that it is about, then those it clashes with.
@@ -231,10 +250,8 @@ impl Report<'_> {
             Colours::On => ThemeStyles::ansi(),
         };
         let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
-        let handler = GraphicalReportHandler::new_themed(theme)
-            .with_width(look.columns)
-            .with_break_words(false)
-            .without_syntax_highlighting();
+        let handler =
+            GraphicalReportHandler::new_themed(theme).with_wrap_lines(false).without_syntax_highlighting();
         let mut text = String::new();
         handler.render_report(&mut text, self).expect("a String takes all");
         // miette's own heading: ours says the same with the code.

@@ -23,7 +23,8 @@ Right:
       cluster1: { network: network1, role: primary }
 [exit 0]
 ";
-    for name in ["network-unused", "warning[network-unused]", "warning[network-unused]:", "[network-unused]"] {
+    for name in ["network-unused", "warning[network-unused]", "warning[network-unused]:", "[network-unused]"]
+    {
         assert_eq!(stolos(&repository("."), &["explain", name]).to_string(), expected, "{name}");
     }
 }

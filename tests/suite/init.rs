@@ -44,7 +44,10 @@ fn every_line_of_the_starter_that_is_a_comment_may_be_taken_in() {
         .lines()
         .filter(|line| !line.contains("root: generate"))
         .map(|line| match line.trim_start().strip_prefix("# ") {
-            Some(rest) if rest.split(' ').next().is_some_and(|word| word.ends_with(':') && word.len() > 3) && !rest.starts_with("A mesh") => {
+            Some(rest)
+                if rest.split(' ').next().is_some_and(|word| word.ends_with(':') && word.len() > 3)
+                    && !rest.starts_with("A mesh") =>
+            {
                 format!("{}{rest}\n", &line[..line.len() - line.trim_start().len()])
             }
             Some(_) | None => format!("{line}\n"),

@@ -12,8 +12,14 @@ use crate::support::command::{Ran, repository, stolos};
 use crate::support::golden;
 
 /// Codes that no file in the corpus can have, and the test that shows each instead.
-const SHOWN_ELSEWHERE: &[(&str, &str)] =
-    &[("document-too-large", "validate::a_file_of_ten_megabytes_is_refused_before_it_is_read")];
+const SHOWN_ELSEWHERE: &[(&str, &str)] = &[
+    ("document-too-large", "validate::a_file_of_ten_megabytes_is_refused"),
+    ("file-not-utf8", "validate::a_file_that_is_no_text_shows_where"),
+    ("file-unreadable", "topology::files::tests"),
+    ("folder-empty", "validate::a_path_that_leads_nowhere_is_named"),
+    ("path-not-found", "validate::a_path_that_leads_nowhere_is_named"),
+    ("several-paths", "validate::several_topologies_are_refused"),
+];
 
 /// The corpus: file names by stem.
 fn corpus() -> BTreeMap<String, String> {

@@ -101,7 +101,11 @@ fn the_files_of_a_folder_are_one_topology() {
     let folder = scratch("validate-folder");
     fs::create_dir_all(folder.join("mesh/old.yaml")).expect("a scratch folder");
     write(&folder, "mesh/mesh.yaml", &PROD[..PROD.find("  cluster2").expect("it is there")]);
-    write(&folder, "mesh/west.toml", "version = 1\n[clusters.cluster2]\nnetwork = \"network2\"\nrole = \"remote\"\nprimaries = [\"cluster1\"]\n");
+    write(
+        &folder,
+        "mesh/west.toml",
+        "version = 1\n[clusters.cluster2]\nnetwork = \"network2\"\nrole = \"remote\"\nprimaries = [\"cluster1\"]\n",
+    );
     write(&folder, "mesh/.swp.yaml", ": not read");
     write(&folder, "mesh/notes.md", "not read either");
     assert_eq!(
@@ -112,7 +116,11 @@ mesh: 2 clusters, 2 networks, 1 primary, 1 remote; nothing wrong
 [exit 0]
 "
     );
-    write(&folder, "mesh/east.yaml", "version: 1\nclusters:\n  cluster3: { network: network1, role: primary, context: cluster2 }\n");
+    write(
+        &folder,
+        "mesh/east.yaml",
+        "version: 1\nclusters:\n  cluster3: { network: network1, role: primary, context: cluster2 }\n",
+    );
     assert_eq!(
         stolos(&folder, &["validate", "mesh/"]).to_string(),
         "\
@@ -235,7 +243,11 @@ fn a_line_of_megabytes_is_shown_in_part() {
     let folder = scratch("validate-wide");
     let clusters: String =
         (0..20_000).map(|n| format!("c{n}: {{ network: nowhere, role: primary }}, ")).collect();
-    write(&folder, "wide.yaml", format!("version: 1\nmesh: {{ id: m }}\nnetworks: {{}}\nclusters: {{ {clusters} }}\n"));
+    write(
+        &folder,
+        "wide.yaml",
+        format!("version: 1\nmesh: {{ id: m }}\nnetworks: {{}}\nclusters: {{ {clusters} }}\n"),
+    );
     let ran = stolos(&folder, &["validate", "wide.yaml"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.lines().all(|line| line.chars().count() < 400), "a line is too wide");

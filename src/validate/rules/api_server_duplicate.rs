@@ -20,10 +20,9 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
         Some(((url, server_name), server.url.span))
     });
     for repeat in repeats(servers) {
-        let finding = Diagnostic::error(&CODE, repeat.again, "another cluster has this API server already");
         found.push(
             repeat
-                .beside(finding, "the first one")
+                .error(&CODE, "another cluster has this API server already")
                 .with_help("one API server is one cluster: write the URL of each."),
         );
     }

@@ -15,12 +15,11 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     for server in topology.clusters.values().filter_map(|cluster| cluster.api_server.as_ref()) {
         if ApiUrl::parse(&server.url.value) == Err(UrlFault::NotHttps) {
             let text = &server.url.value;
-            let rest = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
-            let finding = Diagnostic::error(
-                &CODE,
-                server.url.span,
-                "istiod would send its token in the clear, or fail",
-            );
+            let (why, rest) = match text.split_once("://") {
+                Some((_, rest)) => ("istiod would send its token in the clear, or fail", rest),
+                None => ("has no scheme", text.as_str()),
+            };
+            let finding = Diagnostic::error(&CODE, server.url.span, why);
             found.push(finding.with_help(format!("write `https://{rest}`.")));
         }
     }

@@ -21,7 +21,7 @@ fn check(topology: &Topology, for_use: Use, found: &mut Vec<Diagnostic>) {
         Use::Offline => Diagnostic::warning(
             &CODE,
             span,
-            "from the embedded charts in the sandbox, from none on real clusters",
+            "from the embedded charts in the sandbox, and from none on real clusters",
         ),
         Use::RealClusters => Diagnostic::error(&CODE, span, "from which charts?"),
     };

@@ -16,10 +16,9 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
         .values()
         .map(|cluster| (cluster.id(), cluster.id.as_ref().map_or(cluster.name.span, |id| id.span)));
     for repeat in repeats(ids) {
-        let finding = Diagnostic::error(&CODE, repeat.again, "another cluster has this ID already");
         found.push(
             repeat
-                .beside(finding, "the first one")
+                .error(&CODE, "another cluster has this ID already")
                 .with_help("give each cluster an `id` of its own; without one its name is its ID."),
         );
     }

@@ -13,9 +13,10 @@ pub(super) const RULE: Rule = Rule::new(&CODE, check);
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     for cluster in topology.clusters.values() {
         if let Some(fault) = grammar::dns_label_fault(cluster.name.as_str()) {
+            let help = instead(grammar::as_dns_label(cluster.name.as_str()), DNS_LABEL);
             found.push(
                 Diagnostic::error(&CODE, cluster.name.span, fault)
-                    .with_help(instead(grammar::as_dns_label(cluster.name.as_str()), DNS_LABEL)),
+                    .with_help(format!("{help} What a kubeconfig calls it goes into `context`.")),
             );
         }
     }

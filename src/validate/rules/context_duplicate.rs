@@ -15,9 +15,8 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
         (cluster.context(), cluster.context.as_ref().map_or(cluster.name.span, |context| context.span))
     });
     for repeat in repeats(contexts) {
-        let finding = Diagnostic::error(&CODE, repeat.again, "another cluster has this context already");
         found.push(
-            repeat.beside(finding, "the first one").with_help(
+            repeat.error(&CODE, "another cluster has this context already").with_help(
                 "give each cluster the `context` of its own; without one it is the cluster's name.",
             ),
         );

@@ -14,17 +14,22 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     for primary in topology.primaries() {
         let Some(remote) = remotes_through_gateway(topology, primary).next() else { continue };
         let Some(gateway) = topology.gateway_of(primary) else { continue };
-        for port in CONTROL_PLANE_PORTS {
-            let Some(at) = gateway.settings.ports.get(&port).filter(|at| at.value != port) else { continue };
-            found.push(
-                Diagnostic::error(&CODE, at.span, format!("in place of {port}"))
-                    .with_label(remote.name.span, "this remote asks at istiod's own ports")
-                    .with_help(format!(
-                        "expose 15012 and 15017 as they are, or set `clusters.{}.controlPlane.address` to \
-                         something that forwards them.",
-                        primary.name.value
-                    )),
-            );
+        let remapped: Vec<_> = CONTROL_PLANE_PORTS
+            .iter()
+            .filter_map(|port| {
+                Some((*port, gateway.settings.ports.get(port).filter(|at| at.value != *port)?))
+            })
+            .collect();
+        let Some(((port, at), others)) = remapped.split_first() else { continue };
+        let mut finding = Diagnostic::error(&CODE, at.span, format!("in place of {port}"))
+            .with_label(remote.name.span, "this remote asks at istiod's own ports");
+        for (port, at) in others {
+            finding = finding.with_label(at.span, format!("in place of {port}"));
         }
+        found.push(finding.with_help(format!(
+            "expose 15012 and 15017 as they are, or set `clusters.{}.controlPlane.address` to something that \
+             forwards them.",
+            primary.name.value
+        )));
     }
 }

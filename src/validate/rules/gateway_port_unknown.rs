@@ -14,9 +14,12 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     for (gateway, _) in declared_gateways(topology) {
         for (port, at) in &gateway.ports {
             if !GATEWAY_PORTS.contains(port) {
-                found.push(Diagnostic::error(&CODE, at.span, format!("for a port {port}")).with_help(
-                    "its ports: 15443 (traffic), 15012 and 15017 (control plane), 15021 (health).",
-                ));
+                found.push(
+                    Diagnostic::error(&CODE, at.span, format!("for {port}, which is no port of it"))
+                        .with_help(
+                            "its ports: 15443 (traffic), 15012 and 15017 (control plane), 15021 (health).",
+                        ),
+                );
             }
         }
     }

@@ -159,7 +159,7 @@ fn suggestion_of<'a>(what: &str, nth: usize, name: &str, declared: impl Iterator
     if nth < SUGGESTIONS {
         did_you_mean(name, what, declared)
     } else {
-        format!("{what}: {}.", listed(declared))
+        format!("{}: {}.", what.to_lowercase(), listed(declared))
     }
 }
 
@@ -178,9 +178,13 @@ struct Repeat {
 }
 
 impl Repeat {
-    /// Points at the first declaration too, unless both are one that `defaults` gives to all.
-    fn beside(&self, finding: Diagnostic, text: &str) -> Diagnostic {
-        if self.first == self.again { finding } else { finding.with_label(self.first, text) }
+    /// The finding at the second declaration, which points at the first too; or at the one line of
+    /// `defaults` that gives it to all.
+    fn error(&self, code: &'static Code, text: &str) -> Diagnostic {
+        if self.first == self.again {
+            return Diagnostic::error(code, self.again, "`defaults` gives it to several clusters");
+        }
+        Diagnostic::error(code, self.again, text).with_label(self.first, "the first one")
     }
 }
 
