@@ -1,9 +1,7 @@
 //! Every code of every stage, and those of the command line itself.
 
 use crate::diagnostic::Code;
-use crate::{
-    apply, chart, cluster, compile, document, graph, plan, sandbox, topology, trust, validate,
-};
+use crate::{apply, chart, cluster, compile, document, graph, plan, sandbox, topology, trust, validate};
 
 /// All codes that Stolos can show, in the order of the pipeline.
 pub fn codes() -> impl Iterator<Item = &'static Code> {

@@ -15,7 +15,7 @@ use crate::support::golden;
 const SHOWN_ELSEWHERE: &[(&str, &str)] = &[
     ("document-too-large", "validate::a_file_of_ten_megabytes_is_refused"),
     ("file-not-utf8", "validate::a_file_that_is_no_text_shows_where"),
-    ("file-unreadable", "topology::files::tests"),
+    ("file-unreadable", "validate::a_file_that_cannot_be_read_says_why"),
     ("folder-empty", "validate::a_path_that_leads_nowhere_is_named"),
     ("path-not-found", "validate::a_path_that_leads_nowhere_is_named"),
     ("several-paths", "validate::several_topologies_are_refused"),

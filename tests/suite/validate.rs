@@ -56,8 +56,8 @@ warning[trust-not-chosen]: the root of trust is not chosen
    ·               ╰── this mesh gets a generated root in the sandbox, and none on real clusters
  3 │ istio: { version: 1.30.3, charts: embedded }
    ╰────
-  help: add `trust: { root: generate }`, or `trust: { root: { certificate: ca/root.pem, key: ca/
-        root.key } }`.
+  help: add `trust: { root: generate }`, or `trust: { root: { certificate: ca/root.pem, key:
+        ca/root.key } }`.
         stolos explain trust-not-chosen
 
 error[network-unknown]: cluster names a network that is not declared
@@ -133,11 +133,12 @@ error[context-duplicate]: two clusters are reached through the same context
    ·               ╰── another cluster has this context already
  3 │ network = \"network2\"
    ╰────
-   ╭─[mesh/east.yaml:3:63]
+   ╭─[mesh/east.yaml:3:58]
  2 │ clusters:
- 3 │   cluster3: { network: network1, role: primary, context: cluster2 }
+ 3 │   cluster3: { network: network3, role: primary, context: cluster2 }
    ·                                                          ────┬───
    ·                                                              ╰── the first one
+ 4 │ networks: { network3: {} }
    ╰────
   help: give each cluster the `context` of its own; without one it is the cluster's name.
         stolos explain context-duplicate
@@ -175,20 +176,9 @@ fn a_path_that_leads_nowhere_is_named() {
         stolos(&folder, &["validate", "prod.yaml"]).to_string(),
         "\
 ------- stderr -------
-error[file-unreadable]: prod.yaml cannot be read: No such file or directory (os error 2)
-  help: look for a slip in the path, or write a new one: stolos init
-        stolos explain file-unreadable
-[exit 1]
-"
-    );
-    write(&folder, "prod.json", "{}");
-    assert_eq!(
-        stolos(&folder, &["validate", "prod.json"]).to_string(),
-        "\
-------- stderr -------
-error[file-kind-unknown]: prod.json does not say whether it is YAML or TOML
-  help: give it a name that ends in .yaml, .yml or .toml
-        stolos explain file-kind-unknown
+error[path-not-found]: there is no prod.yaml
+  help: name a topology file, or a folder of them; `stolos init` writes one to start from.
+        stolos explain path-not-found
 [exit 1]
 "
     );
@@ -196,9 +186,40 @@ error[file-kind-unknown]: prod.json does not say whether it is YAML or TOML
         stolos(&folder, &["validate", "."]).to_string(),
         "\
 ------- stderr -------
-error[folder-without-topology]: . holds no file that ends in .yaml, .yml or .toml
-  help: name a file, or another folder
-        stolos explain folder-without-topology
+error[folder-empty]: . holds no *.yaml, *.yml or *.toml
+  help: folders inside of a folder are not looked into: name the one that holds the files.
+        stolos explain folder-empty
+[exit 1]
+"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_says_why() {
+    let folder = scratch("validate-unreadable");
+    write(&folder, "prod.yaml", PROD);
+    assert_eq!(
+        stolos(&folder, &["validate", "prod.yaml/mesh.yaml"]).to_string(),
+        "\
+------- stderr -------
+error[file-unreadable]: prod.yaml/mesh.yaml cannot be read
+  Not a directory (os error 20)
+  help: stolos explain file-unreadable
+[exit 1]
+"
+    );
+}
+
+#[test]
+fn several_topologies_are_refused() {
+    let folder = scratch("validate-several");
+    assert_eq!(
+        stolos(&folder, &["validate", "a.yaml", "b.yaml"]).to_string(),
+        "\
+------- stderr -------
+error[several-paths]: one topology at a time: 2 paths are given
+  help: put the files of one topology into a folder and name the folder.
+        stolos explain several-paths
 [exit 1]
 "
     );
@@ -212,17 +233,10 @@ fn a_file_that_is_no_text_shows_where() {
         stolos(&folder, &["validate", "prod.yaml"]).to_string(),
         "\
 ------- stderr -------
-error[file-not-text]: the file is not UTF-8 text
-   ╭─[prod.yaml:2:14]
- 1 │ version: 1
- 2 │ mesh: { id: z\u{fffd}rich }
-   ·              ┬
-   ·              ╰── this byte is not UTF-8
-   ╰────
-  help: save the file as UTF-8.
-        stolos explain file-not-text
-
-1 error in prod.yaml
+error[file-not-utf8]: prod.yaml is not UTF-8 text
+  line 2, byte 25 of the file
+  help: save it as UTF-8.
+        stolos explain file-not-utf8
 [exit 1]
 "
     );
@@ -270,7 +284,7 @@ fn escapes_in_a_topology_do_not_reach_the_terminal() {
 #[test]
 fn a_usage_that_is_wrong_is_an_error_like_any_other() {
     let folder = scratch("validate-usage");
-    for arguments in [&["validate"][..], &["validate", "a.yaml", "b.yaml"], &["validat"], &["--frob"], &[]] {
+    for arguments in [&["validate"][..], &["validat"], &["--frob"], &[]] {
         let ran = stolos(&folder, arguments);
         assert_eq!((ran.stdout.as_str(), ran.code), ("", Some(1)), "{arguments:?}");
         assert!(ran.stderr.contains("Usage: stolos"), "{ran}");
