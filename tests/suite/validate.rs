@@ -119,7 +119,7 @@ mesh: 2 clusters, 2 networks, 1 primary, 1 remote; nothing wrong
     write(
         &folder,
         "mesh/east.yaml",
-        "version: 1\nclusters:\n  cluster3: { network: network1, role: primary, context: cluster2 }\n",
+        "version: 1\nclusters:\n  cluster3: { network: network3, role: primary, context: cluster2 }\nnetworks: { network3: {} }\n",
     );
     assert_eq!(
         stolos(&folder, &["validate", "mesh/"]).to_string(),
