@@ -104,3 +104,18 @@ mod tests {
         }
     }
 }
+
+/// A folder of compiled manifests is not what its topology compiles to.
+pub(super) static COMPILED_DIFFERS: Code = Code {
+    name: "compiled-differs",
+    summary: "a folder is not what its topology compiles to",
+    page: "\
+`stolos compile PATH -o DIR --check` compares DIR with what the topology compiles to and writes nothing.
+Somebody changed the topology without compiling it again, or changed a compiled file by hand. The
+differences are on stdout: lines with `-` are what the folder holds, lines with `+` what it should.
+
+In a pipeline this keeps a repository of compiled manifests honest. Compile again to mend it:
+
+    stolos compile mesh.yaml -o manifests
+",
+};

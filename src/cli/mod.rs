@@ -6,7 +6,11 @@
 //! to `view`; it decides nothing about meshes. stdout is data, stderr is talk.
 
 mod codes;
+mod compile;
+mod desired;
 mod explain;
+mod folder;
+mod graph;
 mod init;
 mod load;
 mod schema;
@@ -37,6 +41,8 @@ struct Cli {
 enum Command {
     Init(init::Args),
     Validate(validate::Args),
+    Graph(graph::Args),
+    Compile(compile::Args),
     Explain(explain::Args),
     Schema(schema::Args),
 }
@@ -115,6 +121,8 @@ fn dispatch(command: &Command, terminal: &mut Terminal) -> Result<Exit, Stop> {
     match command {
         Command::Init(args) => init::run(args, terminal),
         Command::Validate(args) => validate::run(args, terminal),
+        Command::Graph(args) => graph::run(args, terminal),
+        Command::Compile(args) => compile::run(args, terminal),
         Command::Explain(args) => explain::run(args, terminal),
         Command::Schema(args) => schema::run(args, terminal),
     }

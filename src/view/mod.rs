@@ -2,6 +2,7 @@
 //!
 //! Functions here are pure: a value enters, a text leaves. Only `cli` calls them and prints.
 
+pub mod compile;
 pub mod diagnostics;
 mod excerpt;
 pub mod graph;

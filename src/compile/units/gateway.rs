@@ -10,8 +10,8 @@ use crate::topology::{ChartName, Cluster, Gateway, ServiceType};
 /// The release, the Deployment and the Service, as Istio's guides name them.
 pub(super) const GATEWAY: &str = "istio-eastwestgateway";
 
-/// The gateway's ports by the names of the official chart's `networkGatewayPorts`
-/// (manifests/charts/gateway/values.yaml, 1.30.3).
+/// The gateway's ports, named as the official chart names those of a network gateway
+/// (manifests/charts/gateway/templates/service.yaml, 1.30.3).
 const PORTS: [(&str, u16); 4] =
     [("status-port", 15021), ("tls", 15443), ("tls-istiod", 15012), ("tls-webhook", 15017)];
 
@@ -21,7 +21,6 @@ impl Context<'_> {
         let settings = self.topology.gateway_of(cluster).map(|gateway| gateway.settings).unwrap_or_default();
         let mut computed = Computed::default();
         computed.set("name", GATEWAY);
-        computed.set("networkGateway", cluster.network.value.as_str());
         if let Some(service_type) = settings.service_type {
             computed.set("service.type", service_type.as_str());
         }
@@ -42,8 +41,16 @@ impl Context<'_> {
             computed.set("replicaCount", replicas.value);
             computed.set("autoscaling.enabled", false);
         }
-        for (port, node_port) in node_ports(&settings) {
-            computed.set(&format!("networkGatewayPorts.{port}.nodePort"), node_port);
+        let network = cluster.network.value.as_str();
+        match node_ports(&settings) {
+            None => computed.set("networkGateway", network),
+            Some(ports) => {
+                // `networkGateway` brings ports of its own, without node ports in any version of the chart
+                // (1.29 has no key for them, 1.30 drops it): the same by hand.
+                computed.set("service.ports", ports);
+                computed.set("labels", json!({ "topology.istio.io/network": network }));
+                computed.set("env.ISTIO_META_REQUESTED_NETWORK_VIEW", network);
+            }
         }
         let release = self.release(cluster, ChartName::Gateway, GATEWAY, computed);
         let address = settings.addresses.is_empty().then(|| self.in_mesh_namespace("", "Service", GATEWAY));
@@ -70,14 +77,19 @@ impl Context<'_> {
     }
 }
 
-/// The node ports to ask for: `ports` names them where the Service has node ports of its own,
-/// else it only says where somebody else's load balancer listens.
-fn node_ports(settings: &Gateway) -> Vec<(&'static str, u16)> {
-    if settings.service_type.map(|service_type| service_type.value) != Some(ServiceType::NodePort) {
-        return Vec::new();
+/// The Service's ports with the node ports that `ports` names, where it is a Service with node ports
+/// of its own. Else `ports` only says where somebody else's load balancer listens.
+fn node_ports(settings: &Gateway) -> Option<Vec<Value>> {
+    let of_nodes = settings.service_type.map(|service_type| service_type.value) == Some(ServiceType::NodePort);
+    if !of_nodes || settings.ports.is_empty() {
+        return None;
     }
-    PORTS
-        .iter()
-        .filter_map(|(name, port)| settings.ports.get(port).map(|node_port| (*name, node_port.value)))
-        .collect()
+    let ports = PORTS.iter().map(|(name, port)| {
+        let mut entry = json!({ "name": name, "port": port, "targetPort": port, "protocol": "TCP" });
+        if let Some(node_port) = settings.ports.get(port) {
+            entry["nodePort"] = node_port.value.into();
+        }
+        entry
+    });
+    Some(ports.collect())
 }

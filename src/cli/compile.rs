@@ -1,0 +1,65 @@
+//! `stolos compile`: ordered manifests per cluster, without any cluster.
+
+use std::path::PathBuf;
+
+use super::desired::desired;
+use super::folder::{self, FolderError};
+use super::load::{TopologyPath, load};
+use super::{Exit, Stop, Terminal, codes};
+use crate::compile;
+use crate::diagnostic::Failure;
+use crate::topology::files;
+use crate::validate::Use;
+use crate::view;
+
+/// Write the manifests that a topology compiles to
+///
+/// The folder gets order.txt, and for every cluster a file for each unit. Values that exist only once
+/// a mesh runs stand there as markers: ${cluster1/eastwest-gateway.address}.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    topology: TopologyPath,
+    /// The folder to write to
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// Write nothing, and exit with 1 where the folder differs from what would be written
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
+    let loaded = load(args.topology.one()?, Use::Offline)?;
+    let desired = desired(&loaded)?;
+    let files = compile::files(&desired).map_err(|error| error.failure())?;
+    if args.check {
+        let differences = folder::differences(&args.out, &files).map_err(unreadable)?;
+        if differences.is_empty() {
+            terminal.talk(&view::compile::agrees(&args.out, files.len()));
+            return Ok(Exit::Done);
+        }
+        terminal.data(&view::compile::differences(&differences))?;
+        return Err(differs(&loaded.about, args, differences.len()).into());
+    }
+    let written = folder::write(&args.out, &files).map_err(unwritable)?;
+    terminal.talk(&view::compile::written(&args.out, &written));
+    Ok(Exit::Done)
+}
+
+fn differs(about: &str, args: &Args, count: usize) -> Failure {
+    let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+    let message = format!("{} is not what {} compiles to: {files}", args.out.display(), about);
+    Failure::new(&codes::COMPILED_DIFFERS, message).with_help(format!(
+        "stolos compile {} -o {}",
+        about,
+        args.out.display()
+    ))
+}
+
+fn unreadable(error: FolderError) -> Failure {
+    files::unreadable(&error.path.display().to_string(), &error.source.to_string())
+}
+
+fn unwritable(error: FolderError) -> Failure {
+    Failure::new(&codes::OUTPUT_UNWRITABLE, format!("{error} cannot be written: {}", error.source))
+}
