@@ -25,7 +25,8 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
 }
 
 /// The codes of the command line: what it writes, and what it is asked.
-static CODES: &[&Code] = &[&FILE_KIND_UNKNOWN, &FILE_EXISTS, &OUTPUT_UNWRITABLE, &CODE_UNKNOWN];
+static CODES: &[&Code] =
+    &[&FILE_KIND_UNKNOWN, &FILE_EXISTS, &OUTPUT_UNWRITABLE, &COMPILED_DIFFERS, &CODE_UNKNOWN];
 
 /// A topology's file name says no language.
 pub(super) static FILE_KIND_UNKNOWN: Code = Code {

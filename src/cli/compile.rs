@@ -30,6 +30,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
     let loaded = load(args.topology.one()?, Use::Offline)?;
+    loaded.warn(terminal);
     let desired = desired(&loaded)?;
     let files = compile::files(&desired).map_err(|error| error.failure())?;
     if args.check {

@@ -30,6 +30,7 @@ enum Format {
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
     let loaded = load(args.topology.one()?, Use::Offline)?;
+    loaded.warn(terminal);
     let graph = Graph::of(&loaded.topology).map_err(|error| error.failure())?;
     let text = match args.format {
         Format::Text => view::graph::text(&graph),

@@ -4,11 +4,12 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::Stop;
+use super::{Stop, Terminal};
 use crate::diagnostic::{Diagnostic, Failure, Severity};
 use crate::document::Sources;
 use crate::topology::{self, Parsed, Topology, files};
 use crate::validate::{self, Use};
+use crate::view;
 
 /// How much of one file is read at all; what may be in a topology is `document`'s to say.
 const READ_AT_MOST: u64 = 64 << 20;
@@ -46,6 +47,16 @@ pub(super) struct Loaded {
     pub(super) warnings: Vec<Diagnostic>,
     /// What the user calls it: the path as it was given.
     pub(super) about: String,
+}
+
+impl Loaded {
+    /// Says what is doubtful about the topology.
+    pub(super) fn warn(&self, terminal: &mut Terminal) {
+        if !self.warnings.is_empty() {
+            let look = terminal.talk_look();
+            terminal.talk(&view::diagnostics::findings(&self.sources, &self.warnings, &self.about, look));
+        }
+    }
 }
 
 /// What is known of the files at a path, right or wrong.

@@ -80,7 +80,8 @@ impl Context<'_> {
 /// The Service's ports with the node ports that `ports` names, where it is a Service with node ports
 /// of its own. Else `ports` only says where somebody else's load balancer listens.
 fn node_ports(settings: &Gateway) -> Option<Vec<Value>> {
-    let of_nodes = settings.service_type.map(|service_type| service_type.value) == Some(ServiceType::NodePort);
+    let of_nodes =
+        settings.service_type.map(|service_type| service_type.value) == Some(ServiceType::NodePort);
     if !of_nodes || settings.ports.is_empty() {
         return None;
     }
