@@ -74,6 +74,8 @@ pub enum Reason {
     Invalid,
     /// 500.
     InternalError,
+    /// 500, for what a server has no word for.
+    Unknown,
 }
 
 impl Reason {
@@ -90,7 +92,7 @@ impl Reason {
             Self::RequestEntityTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::Invalid => 422,
-            Self::InternalError => 500,
+            Self::InternalError | Self::Unknown => 500,
         }
     }
 }
@@ -349,8 +351,11 @@ impl ApiError {
     pub fn to_status(&self) -> Value {
         let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason.to_string(), "code": self.reason.code(),
+            "message": self.message, "code": self.reason.code(),
         });
+        if self.reason != Reason::Unknown {
+            status["reason"] = self.reason.to_string().into();
+        }
         if let Some(details) = &self.details {
             status["details"] = details.to_value();
         }

@@ -32,7 +32,7 @@ pub use running::{Access, Endpoint, RunningSandbox, access, serve};
 pub use selector::Selector;
 pub use store::{
     ApplyOptions, Change, ChangeKind, ClusterStore, DeleteOptions, Deleted, Feed, JournalFault, Listed,
-    Outcome, Page, Patch, Propagation, Run, WriteOptions, Written,
+    Outcome, Page, Patch, Propagation, Run, UnknownFields, WriteOptions, Written,
 };
 
 /// The version that sandbox clusters say they are.

@@ -3,9 +3,8 @@
 //! Defaults are those of `k8s.io/kubernetes/pkg/apis/*/v1/defaults.go`, for the
 //! kinds of the table; as on a server, an applied object's manager does not own
 //! them. Allocation gives addresses and ports. Checks are a choice: what a mesh
-//! runs into. Names, labels, immutable fields, references between fields and
-//! quantities are checked; fields that a typed kind does not know are not, since
-//! the table holds no full schemas.
+//! runs into. Types, names, labels, immutable fields, references between fields
+//! and quantities are checked; the finer rules of each kind are not.
 
 mod allocate;
 mod check;
@@ -14,6 +13,7 @@ mod definition;
 mod names;
 mod pods;
 mod quantity;
+mod typed;
 mod workloads;
 
 use serde_json::{Map, Value, json};
@@ -22,6 +22,7 @@ pub(super) use allocate::{Taken, allocate, carry_over};
 pub(super) use check::{check_changed, check_new};
 pub(super) use defaults::set_defaults;
 pub(super) use definition::definition_status;
+pub(super) use typed::{TypeFault, drop_fields, unknown_fields};
 
 use super::resource::{Provider, ResourceInfo};
 use crate::object::Object;

@@ -7,7 +7,7 @@ use super::route::percent_decoded;
 use crate::object::kinds::Subresource;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::merge::Force;
-use crate::sandbox::store::{Propagation, Run, WriteOptions};
+use crate::sandbox::store::{Propagation, Run, UnknownFields, WriteOptions};
 
 /// The parameters of one request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -89,7 +89,16 @@ impl Query {
             }
             manager => manager.to_owned(),
         };
-        Ok(WriteOptions { manager, run: self.run()?, part })
+        let unknown = match self.text("fieldValidation") {
+            "Strict" => UnknownFields::Refuse,
+            "" | "Warn" | "Ignore" => UnknownFields::Drop,
+            other => {
+                return Err(ApiError::bad_request(format!(
+                    "fieldValidation: Unsupported value: {other:?}: supported values: \"Ignore\", \"Warn\", \"Strict\""
+                )));
+            }
+        };
+        Ok(WriteOptions { manager, run: self.run()?, part, unknown })
     }
 }
 

@@ -95,7 +95,9 @@ impl Journal {
         for (position, line) in lines {
             let broken = || JournalFault::Broken(position + 1);
             let mut entry: Value = serde_json::from_slice(line).map_err(|_| broken())?;
-            header.revision = entry.get("revision").and_then(Value::as_u64).ok_or_else(broken)?;
+            let revision = entry.get("revision").and_then(Value::as_u64).ok_or_else(broken)?;
+            // Compacted lines stand in the order of names, not of revisions.
+            header.revision = header.revision.max(revision);
             if let Some(object) = entry.get_mut("put") {
                 let object = Object::from_value(object.take()).map_err(|_| broken())?;
                 objects.insert(object.reference(), object);

@@ -50,7 +50,7 @@ pub use delete::Deleted;
 pub use feed::{Change, ChangeKind, Feed};
 pub use journal::JournalFault;
 pub use read::{Listed, Page};
-pub use request::{ApplyOptions, DeleteOptions, Patch, Propagation, Run, WriteOptions};
+pub use request::{ApplyOptions, DeleteOptions, Patch, Propagation, Run, UnknownFields, WriteOptions};
 pub use write::{Outcome, Written};
 
 use self::journal::{Header, Journal};

@@ -14,6 +14,18 @@ pub struct WriteOptions {
     pub run: Run,
     /// What part is written; none for the object itself.
     pub part: Option<Subresource>,
+    /// What happens to fields that the kind does not have; an apply always refuses them.
+    pub unknown: UnknownFields,
+}
+
+/// What happens to fields that a kind does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnknownFields {
+    /// The write is refused.
+    #[default]
+    Refuse,
+    /// They are left out.
+    Drop,
 }
 
 /// Whether a write counts.
@@ -29,7 +41,7 @@ pub enum Run {
 impl WriteOptions {
     /// A write of a whole object that is kept.
     pub fn by(manager: &str) -> Self {
-        Self { manager: manager.to_owned(), run: Run::Commit, part: None }
+        Self { manager: manager.to_owned(), run: Run::Commit, part: None, unknown: UnknownFields::Refuse }
     }
 
     /// A write of the status that is kept.

@@ -87,6 +87,8 @@ fn state_and_uids_survive_a_close_and_a_torn_last_line() {
     let store = scratch.open();
     assert_eq!(store.list("", "ConfigMap", None), before);
     assert_eq!(store.revision(), revision);
+    drop(store);
+    assert_eq!(scratch.open().revision(), revision);
 }
 
 #[test]

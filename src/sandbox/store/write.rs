@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 use super::ClusterStore;
 use super::commit::{Transaction, set_metadata, take_metadata};
 use super::patches;
-use super::request::{ApplyOptions, Patch, Run, WriteOptions};
+use super::request::{ApplyOptions, Patch, Run, UnknownFields, WriteOptions};
 use crate::object::kinds::Subresource;
 use crate::object::{Object, ObjectRef, Scope, split_api_version};
-use crate::sandbox::admission;
+use crate::sandbox::admission::{self, TypeFault};
 use crate::sandbox::api_error::{ApiError, Cause, Reason};
 use crate::sandbox::merge::{ApplyFault, Managers, Writer};
 use crate::sandbox::resource::{Provider, ResourceInfo};
@@ -77,6 +77,7 @@ impl ClusterStore {
             }
             tx.check_place(&request.resource, &reference)?;
             let mut new = tx.fresh(&request, object);
+            check_types(&request, &mut new)?;
             admission::set_defaults(&request.resource, new.as_map_mut());
             let mut managers = Managers::default();
             managers.update(&Map::new(), new.as_map(), request.resource.shape, request.writer());
@@ -134,6 +135,7 @@ impl ClusterStore {
             }
             let live = tx.get(&reference);
             let applied = applied_part(&request, object);
+            check_applied_types(&request.resource, &applied)?;
             match live {
                 None => {
                     if request.options.part.is_some() {
@@ -332,6 +334,7 @@ impl<'s> Transaction<'s> {
             }
         }
         new.as_map_mut().insert("apiVersion".into(), request.api_version.as_str().into());
+        check_types(request, &mut new)?;
         admission::set_defaults(resource, new.as_map_mut());
         admission::carry_over(resource, live.as_map(), new.as_map_mut());
 
@@ -457,19 +460,52 @@ fn check_preconditions(resource: &ResourceInfo, new: &Object, live: &Object) -> 
 fn apply_fault(resource: &ResourceInfo, reference: &ObjectRef, fault: ApplyFault) -> ApiError {
     match fault {
         ApplyFault::Conflicts(conflicts) => ApiError::apply_conflict(&conflicts),
-        ApplyFault::Merge(fault) => {
-            let place = reference.namespace.as_deref().unwrap_or_default();
-            ApiError::new(
-                Reason::InternalError,
-                format!(
-                    "failed to create typed patch object ({place}/{}; {}, Kind={}): {fault}",
-                    reference.name,
-                    resource.api_version(&resource.storage),
-                    resource.kind
-                ),
-            )
+        ApplyFault::Merge(fault) => untypable(resource, reference, &fault.to_string()),
+    }
+}
+
+/// What a server says of an applied object that is not of its type.
+fn untypable(resource: &ResourceInfo, reference: &ObjectRef, fault: &str) -> ApiError {
+    let place = reference.namespace.as_deref().unwrap_or_default();
+    let (name, version, kind) = (&reference.name, resource.api_version(&resource.storage), &resource.kind);
+    let message =
+        format!("failed to create typed patch object ({place}/{name}; {version}, Kind={kind}): {fault}");
+    ApiError::new(Reason::Unknown, message)
+}
+
+fn check_applied_types(resource: &ResourceInfo, applied: &Object) -> Result<(), ApiError> {
+    let faults = match admission::unknown_fields(resource, applied.as_map()) {
+        Ok(unknown) => {
+            let words =
+                unknown.iter().map(|path| format!("{}: field not declared in schema", path.server_text()));
+            words.collect::<Vec<_>>().join("\n")
+        }
+        Err(TypeFault { field, detail }) => format!("{field}: {detail}"),
+    };
+    if faults.is_empty() { Ok(()) } else { Err(untypable(resource, &applied.reference(), &faults)) }
+}
+
+/// Refuses what is not of its type; unknown fields as the client asks.
+fn check_types(request: &Request<'_>, object: &mut Object) -> Result<(), ApiError> {
+    let resource = &request.resource;
+    match admission::unknown_fields(resource, object.as_map()) {
+        Ok(unknown) => match (unknown.as_slice(), request.options.unknown) {
+            ([], _) => {}
+            (_, UnknownFields::Drop) => admission::drop_fields(object.as_map_mut(), &unknown),
+            (_, UnknownFields::Refuse) => {
+                let words: Vec<String> =
+                    unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+                return Err(ApiError::bad_request(format!("strict decoding error: {}", words.join(", "))));
+            }
+        },
+        Err(TypeFault { field, detail }) => {
+            let (kind, version) = (&resource.kind, &resource.storage);
+            return Err(ApiError::bad_request(format!(
+                "{kind} in version {version:?} cannot be handled as a {kind}: {field}: {detail}"
+            )));
         }
     }
+    Ok(())
 }
 
 /// Whether nothing differs but the times of ownership.
