@@ -51,6 +51,12 @@ pub(in crate::sandbox) fn carry_over(
     live: &Map<String, Value>,
     new: &mut Map<String, Value>,
 ) {
+    if resource.provider == Provider::BuiltIn && resource.kind == "Namespace" {
+        // The finalizer of a namespace is not its writer's to drop.
+        if let Some(spec) = live.get("spec") {
+            new.insert("spec".into(), spec.clone());
+        }
+    }
     if !is_service(resource) {
         return;
     }

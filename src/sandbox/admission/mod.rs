@@ -49,6 +49,23 @@ pub(super) fn counts_generations(resource: &ResourceInfo) -> bool {
     }
 }
 
+/// Whether a whole object may be replaced without saying which state is meant.
+pub(super) fn updates_unconditionally(resource: &ResourceInfo) -> bool {
+    match resource.provider {
+        Provider::Custom => false,
+        Provider::BuiltIn => !matches!(
+            resource.kind.as_str(),
+            "CustomResourceDefinition"
+                | "Lease"
+                | "PodDisruptionBudget"
+                | "MutatingWebhookConfiguration"
+                | "ValidatingWebhookConfiguration"
+                | "ValidatingAdmissionPolicy"
+                | "ValidatingAdmissionPolicyBinding"
+        ),
+    }
+}
+
 /// Whether writes to the object itself leave its status alone.
 ///
 /// Nodes of a real server take it at creation; here they never come from a client's file.

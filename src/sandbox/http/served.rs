@@ -136,6 +136,9 @@ pub(crate) async fn object(
             if call.query.is_set("watch") {
                 return start_watch_of_one(&target, name, &call);
             }
+            if wants_metadata(&call.accept) {
+                return Ok(answer::json(StatusCode::OK, &metadata_of(&live)));
+            }
             if table::is_wanted(&call.accept) {
                 return Ok(answer::json(
                     StatusCode::OK,
@@ -255,12 +258,30 @@ fn list(target: &Target, call: &Call) -> Result<Answer, ApiError> {
         let table = table::of(resource, &listed.objects, &metadata, target.store.clock());
         return Ok(answer::json(StatusCode::OK, &table));
     }
+    if wants_metadata(&call.accept) {
+        let items: Vec<Value> = listed.objects.iter().map(|object| metadata_of(object)).collect();
+        let list = json!({
+            "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items,
+        });
+        return Ok(answer::json(StatusCode::OK, &list));
+    }
     let items: Vec<Value> = listed.objects.iter().map(|object| listed_item(target, object)).collect();
     let list = json!({
         "kind": resource.list_kind, "apiVersion": resource.api_version(&target.version),
         "metadata": metadata, "items": items,
     });
     Ok(answer::json(StatusCode::OK, &list))
+}
+
+/// Whether a client would rather have the metadata alone.
+fn wants_metadata(accept: &str) -> bool {
+    accept.split(',').next().is_some_and(|first| first.contains("as=PartialObjectMetadata"))
+}
+
+fn metadata_of(object: &Object) -> Value {
+    json!({
+        "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object.as_map().get("metadata"),
+    })
 }
 
 /// In lists of built-in kinds the items do not repeat what they are.

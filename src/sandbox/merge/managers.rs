@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::compare::Comparison;
-use super::typed::{MergeFault, check_keys, merge_maps, remove_fields};
+use super::typed::{MergeFault, check_keys, drop_emptied, merge_maps, remove_fields};
 use crate::object::fields::{ManagedEntry, Operation};
 use crate::object::kinds::Shape;
 use crate::object::{FieldPath, FieldSet};
@@ -177,11 +177,13 @@ impl Managers {
                 fields: claimed,
             },
         );
-        let merged = match &before {
-            Some(before) if !keeps_all => self.prune(merged, &before.fields, shape),
-            Some(_) | None => merged,
+        let unpruned = merged;
+        let mut merged = match &before {
+            Some(before) if !keeps_all => self.prune(unpruned.clone(), &before.fields, shape),
+            Some(_) | None => unpruned.clone(),
         };
         self.settle(live, &merged, shape, &id, force).map_err(ApplyFault::Conflicts)?;
+        drop_emptied(&mut merged, &unpruned);
         self.forget_identity(&id);
         if *live == merged {
             // As on a server, a mere change of ownership gives the entry no new time.

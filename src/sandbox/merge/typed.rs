@@ -169,7 +169,8 @@ fn merge_lists(live: &[Value], applied: &[Value], list: KeyedList) -> Vec<Value>
 
 /// Takes the fields of a set out of a map.
 ///
-/// What loses its last field by this goes too.
+/// What loses its last field by this becomes null, so that a comparison does
+/// not take it for removed: [`drop_emptied`] takes it out in the end.
 pub(crate) fn remove_fields(
     map: &Map<String, Value>,
     gone: &FieldSet,
@@ -195,12 +196,22 @@ pub(crate) fn remove_fields(
     rest
 }
 
+/// Takes out what [`remove_fields`] emptied of what stood there before.
+pub(crate) fn drop_emptied(map: &mut Map<String, Value>, before: &Map<String, Value>) {
+    map.retain(|name, value| !value.is_null() || before.get(name).is_none_or(Value::is_null));
+    for (name, value) in map {
+        if let (Value::Object(value), Some(Value::Object(before))) = (value, before.get(name)) {
+            drop_emptied(value, before);
+        }
+    }
+}
+
 fn remove_from_value(value: &Value, gone: &FieldSet, shape: &'static Shape) -> Option<Value> {
     match value {
         Value::Object(_) if shape.is_atomic_map() => None,
         Value::Object(map) => {
             let rest = remove_fields(map, gone, shape);
-            (!rest.is_empty()).then_some(Value::Object(rest))
+            Some(if rest.is_empty() { Value::Null } else { Value::Object(rest) })
         }
         Value::Array(items) => {
             let list = shape.keyed_list()?;
@@ -215,7 +226,7 @@ fn remove_from_value(value: &Value, gone: &FieldSet, shape: &'static Shape) -> O
                     None => rest.push(item.clone()),
                 }
             }
-            (!rest.is_empty()).then_some(Value::Array(rest))
+            Some(if rest.is_empty() { Value::Null } else { Value::Array(rest) })
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(value.clone()),
     }

@@ -15,7 +15,7 @@ use super::request::{ApplyOptions, Patch, Run, UnknownFields, WriteOptions};
 use crate::object::kinds::Subresource;
 use crate::object::{Object, ObjectRef, Scope, split_api_version};
 use crate::sandbox::admission::{self, TypeFault};
-use crate::sandbox::api_error::{ApiError, Cause, Reason};
+use crate::sandbox::api_error::{ApiError, Cause, FieldFault, Reason};
 use crate::sandbox::merge::{ApplyFault, Managers, Writer};
 use crate::sandbox::resource::{Provider, ResourceInfo};
 
@@ -91,6 +91,15 @@ impl ClusterStore {
             let request = tx.request(object.api_version(), object.kind(), options)?;
             let reference = object.reference();
             let live = tx.live(&request, &reference)?;
+            let version = object.text(&["metadata", "resourceVersion"]).unwrap_or_default();
+            if version.is_empty() && !admission::updates_unconditionally(&request.resource) {
+                let fault = FieldFault::invalid(
+                    "metadata.resourceVersion",
+                    0.into(),
+                    "must be specified for an update",
+                );
+                return Err(ApiError::invalid(&request.resource, &reference.name, &[fault]));
+            }
             tx.replace(&request, &live, object)
         })
     }
