@@ -6,6 +6,9 @@
 
 mod depth;
 
+use std::cell::LazyCell;
+use std::collections::HashMap;
+
 use ::toml::Spanned as At;
 use ::toml::de::{DeInteger, DeTable, DeValue};
 
@@ -30,13 +33,24 @@ pub fn parse(source: SourceId, text: &str, limits: Limits) -> Reading {
     let mut reader = Reader { source, limits, faults: Vec::new() };
     let kind = reader.table(table.get_ref(), 1);
     let node = Node { span: span(source, &(0..text.len())), kind };
-    for error in errors {
+    let firsts = LazyCell::new(|| FirstPlaces::of(text, &node));
+    for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
         let at = error.span().unwrap_or(0..0);
-        reader.faults.push(syntax_fault(source, text, &node, error.message(), &at));
+        let at = span(source, &(at.start.min(text.len())..at.end.min(text.len())));
+        let again = error.message() == "duplicate key";
+        let first = if again { firsts.before(text, at) } else { None };
+        reader.faults.push(match first {
+            Some(first) => duplicate(key_at(text, at), at, first),
+            None => Diagnostic::error(&TOML_SYNTAX, at, error.message()),
+        });
     }
+    drop(firsts);
     reader.faults.sort_by_key(|fault| fault.primary.span);
     Reading { node: Some(node), faults: reader.faults }
 }
+
+/// After so many syntax errors the text is not TOML at all.
+const MOST_SYNTAX_ERRORS: usize = 100;
 
 struct Reader {
     source: SourceId,
@@ -113,60 +127,60 @@ fn span(source: SourceId, range: &std::ops::Range<usize>) -> Span {
     Span { source, start: byte(range.start), end: byte(range.end) }
 }
 
-fn syntax_fault(
-    source: SourceId,
-    text: &str,
-    read: &Node,
-    message: &str,
-    at: &std::ops::Range<usize>,
-) -> Diagnostic {
-    let clamped = at.start.min(text.len())..at.end.min(text.len());
-    let here = span(source, &clamped);
-    if message == "duplicate key" {
-        let key = text.get(clamped.clone()).unwrap_or_default().trim_matches(['"', '\'']);
-        if let Some(first) = first_place(text, read, key, here) {
-            return duplicate(key, here, first);
-        }
-    }
-    Diagnostic::error(&TOML_SYNTAX, here, message)
+/// The key that stands at a place, without its quotes.
+fn key_at(text: &str, at: Span) -> &str {
+    text.get(at.range()).unwrap_or_default().trim_matches(['"', '\''])
 }
 
-/// Where a key that is written again at `again` stands first; the parser knows and does not say.
-fn first_place(text: &str, read: &Node, key: &str, again: Span) -> Option<Span> {
-    let line_start = text[..again.start as usize].rfind('\n').map_or(0, |at| at + 1);
-    let line = text[line_start..].lines().next().unwrap_or_default();
-    let header = line.trim();
-    if header.starts_with('[') {
-        // The second table has taken the first one's place in the tree: look for an equal header.
+/// Where keys stand first: the parser knows when it meets one again, and does not say.
+struct FirstPlaces<'t> {
+    /// The first line of each header, by its words: the second table takes the first one's place in the tree.
+    headers: HashMap<&'t str, usize>,
+    /// The places of each key in the tree, in order.
+    keys: HashMap<&'t str, Vec<Span>>,
+}
+
+impl<'t> FirstPlaces<'t> {
+    fn of(text: &'t str, read: &'t Node) -> Self {
+        let mut firsts = Self { headers: HashMap::new(), keys: HashMap::new() };
         let mut start = 0;
-        for earlier in text[..line_start].split_inclusive('\n') {
-            if earlier.trim() == header {
-                let indent = earlier.len() - earlier.trim_start().len();
-                let inside = again.start as usize - line_start - (line.len() - line.trim_start().len());
-                let first = start + indent + inside;
-                return Some(span(again.source, &(first..first + (again.end - again.start) as usize)));
+        for line in text.split_inclusive('\n') {
+            let header = line.trim();
+            if header.starts_with('[') {
+                firsts.headers.entry(header).or_insert(start + (line.len() - line.trim_start().len()));
             }
-            start += earlier.len();
+            start += line.len();
+        }
+        firsts.collect(read);
+        firsts.keys.values_mut().for_each(|places| places.sort());
+        firsts
+    }
+
+    fn collect(&mut self, node: &'t Node) {
+        match &node.kind {
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => {}
+            Kind::List(items) => items.iter().for_each(|item| self.collect(item)),
+            Kind::Map(entries) => {
+                for entry in entries {
+                    self.keys.entry(&entry.key.value).or_default().push(entry.key.span);
+                    self.collect(&entry.value);
+                }
+            }
         }
     }
-    let mut nearest = None;
-    nearest_before(read, key, again.start, &mut nearest);
-    nearest
-}
 
-fn nearest_before(node: &Node, key: &str, before: u32, nearest: &mut Option<Span>) {
-    match &node.kind {
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => {}
-        Kind::List(items) => items.iter().for_each(|item| nearest_before(item, key, before, nearest)),
-        Kind::Map(entries) => {
-            for entry in entries {
-                let at = entry.key.span;
-                if entry.key.value == key && at.start < before && nearest.is_none_or(|found| found < at) {
-                    *nearest = Some(at);
-                }
-                nearest_before(&entry.value, key, before, nearest);
-            }
+    /// Where the key that is written again at `again` stands first.
+    fn before(&self, text: &str, again: Span) -> Option<Span> {
+        let line_start = text[..again.start as usize].rfind('\n').map_or(0, |at| at + 1);
+        let line = text[line_start..].lines().next().unwrap_or_default();
+        let header_start = line_start + (line.len() - line.trim_start().len());
+        if let Some(first) = self.headers.get(line.trim()).filter(|first| **first < header_start) {
+            let start = first + (again.start as usize).checked_sub(header_start)?;
+            return Some(span(again.source, &(start..start + again.range().len())));
         }
+        let places = self.keys.get(key_at(text, again))?;
+        let earlier = places.partition_point(|place| place.start < again.start);
+        earlier.checked_sub(1).map(|nearest| places[nearest])
     }
 }
 

@@ -11,6 +11,9 @@ use crate::topology::Host;
 use crate::topology::codes::*;
 use crate::topology::keys::{Key, Need, Record, Shape};
 
+/// So many findings are kept: a text with more is not a topology, and nobody reads them.
+const MOST_FINDINGS: usize = 1000;
+
 /// How much of the text could be read as a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
@@ -84,12 +87,21 @@ impl Reader {
     }
 
     pub(super) fn report(&mut self, finding: Diagnostic) {
-        self.found.push(finding);
+        if self.is_full() {
+            self.lost = true;
+        } else {
+            self.found.push(finding);
+        }
+    }
+
+    /// Whether more findings would help nobody.
+    fn is_full(&self) -> bool {
+        self.found.len() >= MOST_FINDINGS
     }
 
     /// Reports that a value is left out on which rules rely.
     pub(super) fn lose(&mut self, finding: Diagnostic) {
-        self.found.push(finding);
+        self.report(finding);
         self.lost = true;
     }
 
@@ -104,6 +116,10 @@ impl Reader {
         let mut taken: Vec<(&'static Key, &'n Entry)> = Vec::with_capacity(entries.len());
         for entry in entries {
             let Some(key) = record.keys.iter().find(|key| key.name == entry.key.value) else {
+                if self.is_full() {
+                    self.lost = true;
+                    continue;
+                }
                 self.report(unknown_key(entry, record));
                 continue;
             };
