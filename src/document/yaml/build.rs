@@ -40,8 +40,8 @@ struct Anchored {
 pub(super) enum Style {
     /// By indentation.
     Block,
-    /// In brackets.
-    Flow,
+    /// In brackets, the first at this byte.
+    Flow { bracket: u32 },
 }
 
 struct Frame {
@@ -70,6 +70,15 @@ impl Builder {
 
     pub(super) fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// The innermost bracket that is open.
+    pub(super) fn open_bracket(&self) -> Option<Span> {
+        let frame = self.open.last()?;
+        match frame.style {
+            Style::Block => None,
+            Style::Flow { bracket } => Some(Span { start: bracket, end: bracket + 1, ..frame.span }),
+        }
     }
 
     /// Takes one event of a document's content; `style` is that of a map or list that starts.
@@ -128,7 +137,7 @@ impl Builder {
     /// What is read of a document that breaks off, without the part that may have swallowed what
     /// follows it: open brackets, and the last scalar.
     pub(super) fn into_partial(mut self) -> Option<Node> {
-        while self.open.last().is_some_and(|frame| frame.style == Style::Flow) {
+        while self.open.last().is_some_and(|frame| frame.style != Style::Block) {
             self.open.pop();
         }
         match self.open.last_mut().map(|frame| &mut frame.holds) {

@@ -9,12 +9,13 @@
 mod build;
 mod offsets;
 mod scalar;
+mod syntax;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
 use self::build::{Builder, Step, Style};
 use self::offsets::Offsets;
-use super::codes::{DOCUMENT_TOO_LARGE, SEVERAL_DOCUMENTS, YAML_SYNTAX};
+use super::codes::{DOCUMENT_TOO_LARGE, SEVERAL_DOCUMENTS};
 use super::{Entry, Kind, Node, SourceId, Span};
 use crate::diagnostic::Diagnostic;
 
@@ -159,7 +160,10 @@ impl<'t> Stream<'t> {
                     return None;
                 }
                 Err(Broken { fault, syntax_at }) => {
-                    reading.faults.push(fault);
+                    // The line at which the last part broke off may be broken itself.
+                    if reading.faults.last().is_none_or(|last| last.primary.span != fault.primary.span) {
+                        reading.faults.push(fault);
+                    }
                     if let Some(partial) = self.builder.into_partial().filter(|_| documents == 0) {
                         reading.node = Some(joined(reading.node.take(), partial));
                     }
@@ -194,6 +198,10 @@ impl<'t> Stream<'t> {
                     end: self.offsets.byte(marks.end.index()),
                 },
             );
+            let style = match event {
+                Event::SequenceStart(..) | Event::MappingStart(..) => self.style_at(span),
+                _ => Style::Block,
+            };
             match event {
                 Event::Nothing | Event::StreamStart => {}
                 Event::StreamEnd => return Ok(None),
@@ -204,7 +212,7 @@ impl<'t> Stream<'t> {
                 | Event::SequenceStart(..)
                 | Event::SequenceEnd
                 | Event::MappingStart(..)
-                | Event::MappingEnd => match self.builder.step(event, span, self.style_at(span)) {
+                | Event::MappingEnd => match self.builder.step(event, span, style) {
                     Ok(Step::Open) => {}
                     Ok(Step::Done(node)) => {
                         let start = start.unwrap_or(node.span);
@@ -230,10 +238,9 @@ impl<'t> Stream<'t> {
 
     /// How the map or list is written whose start is at `span`.
     fn style_at(&self, span: Span) -> Style {
-        let before = (span.end as usize).checked_sub(1).and_then(|at| self.text.as_bytes().get(at));
-        match before {
-            Some(b'{' | b'[') if span.start < span.end => Style::Flow,
-            Some(_) | None => Style::Block,
+        match bracket_in(&self.text.as_bytes()[span.range()]) {
+            Some(at) => Style::Flow { bracket: span.start + u32::try_from(at).expect("a part of the span") },
+            None => Style::Block,
         }
     }
 
@@ -244,9 +251,21 @@ impl<'t> Stream<'t> {
         if error.info() == "recursion limit exceeded" {
             return Broken { fault: *build::too_deep(span, self.builder.limits()), syntax_at: None };
         }
-        Broken {
-            fault: Diagnostic::error(&YAML_SYNTAX, span, plain_words(error.info())),
-            syntax_at: Some(at as usize),
+        let bracket = self.builder.open_bracket();
+        Broken { fault: syntax::fault(error.info(), span, bracket), syntax_at: Some(at as usize) }
+    }
+}
+
+/// The bracket that a map or list starts with, behind whatever tag or anchor stands before it.
+fn bracket_in(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match bytes.get(at)? {
+            b'{' | b'[' => return Some(at),
+            b'&' | b'!' => at += bytes[at..].iter().take_while(|byte| !byte.is_ascii_whitespace()).count(),
+            b'#' => at += bytes[at..].iter().take_while(|byte| **byte != b'\n').count(),
+            byte if byte.is_ascii_whitespace() => at += 1,
+            _ => return None,
         }
     }
 }
@@ -270,14 +289,6 @@ struct Broken {
     fault: Diagnostic,
     /// Where the parser gave up; `None` when reading on makes no sense.
     syntax_at: Option<usize>,
-}
-
-/// The parser's message without the stage of the parser that wrote it.
-fn plain_words(info: &str) -> &str {
-    match info.strip_prefix("while ").and_then(|rest| rest.split_once(", ")) {
-        Some((_, words)) => words,
-        None => info,
-    }
 }
 
 /// Puts the entries of a later part behind those of an earlier one.

@@ -172,6 +172,33 @@ fn reading_goes_on_behind_a_syntax_error() {
     );
 }
 
+/// The findings about a text: the words at the place, what is said of them, and the open bracket.
+fn syntax(text: &str) -> Vec<(&str, String, Option<&str>)> {
+    let told = |fault: &Diagnostic| {
+        let bracket = fault.secondary.first().map(|label| &text[label.span.start as usize..]);
+        (&text[fault.primary.span.range()], fault.primary.text.clone(), bracket.map(|rest| &rest[..1]))
+    };
+    read(text).faults.iter().map(told).collect()
+}
+
+#[test]
+fn syntax_errors_speak_of_what_is_written() {
+    for (text, words, told, bracket) in [
+        ("a: { b: 1\nc: 2\n", ":", "a `,` or a `}` is missing before this", Some("{")),
+        ("a: &x [ # why\n  1\nb: 2\n", ":", "a bracket is still open here", Some("[")),
+        ("a:\n  b: 1\n c: 2\n", "c", "no entry of the map above can start here", None),
+        ("a: \"b\n", "\"", "this quote is never closed", None),
+        ("a:\n\tb: 1\n", "b", "a tab stands where YAML takes spaces alone", None),
+        ("a: *b\n", "*", "no anchor before this has this name", None),
+        ("a: ]\n", "]", "no bracket is open that this would close", None),
+        ("a: @b\n", "@", "no plain text can start with this character", None),
+        ("a: b: c\n", ":", "no key stands before this colon", None),
+        ("a: 'b' c\n", "c", "something follows a text in quotes", None),
+    ] {
+        assert_eq!(syntax(text), [(words, told.to_owned(), bracket)], "{text}");
+    }
+}
+
 #[test]
 fn a_second_document_is_shown_where_it_starts() {
     let reading = read("a: 1\n---\nb: 2\n");

@@ -301,7 +301,7 @@ fn a_topology_is_given_when_no_rule_would_be_misled() {
 #[test]
 fn a_syntax_error_hides_nothing_but_its_own_part() {
     let text = "version: 1\nmesh: {id: m, dsn: off}\nistio: {version: 1.30\nclusters:\n  c: {network: n, role: primry}\n";
-    assert_eq!(in_text(text), ["key-unknown dsn", "yaml-syntax :", "value-unknown primry"]);
+    assert_eq!(in_text(text), ["key-unknown dsn", "yaml-syntax : <- {", "value-unknown primry"]);
 }
 
 #[test]
