@@ -163,3 +163,16 @@ fn inject(pod: &mut Object, asked: &Asked<'_>) {
 
 /// The image of the simulated proxy.
 const PROXY_IMAGE: &str = "istio/proxyv2";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_gives_its_host_and_its_port() {
+        assert_eq!(host_and_port("https://203.0.113.1:15017/inject"), ("203.0.113.1", 15017));
+        assert_eq!(host_and_port("https://istiod.example.com/inject"), ("istiod.example.com", 443));
+        assert_eq!(host_and_port("https://[2001:db8::1]:15017/inject"), ("2001:db8::1", 15017));
+        assert_eq!(host_and_port("https://[2001:db8::1]/inject"), ("2001:db8::1", 443));
+    }
+}

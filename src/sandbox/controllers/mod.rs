@@ -64,14 +64,14 @@ pub struct Registration {
     /// The remote secret.
     pub secret: String,
     /// What `/debug/clusterz` would say.
-    pub sync: Sync,
+    pub sync: SyncStatus,
     /// Whether istiod manages the cluster.
     pub leads: Leads,
 }
 
 /// Whether istiod reads a registered cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sync {
+pub enum SyncStatus {
     /// It does.
     Synced,
     /// It does not, and this is why.
@@ -183,7 +183,7 @@ fn registrations(world: &World) -> Vec<Registration> {
                 primary: world.members[istiod.cluster].store.name().to_owned(),
                 id: id.to_owned(),
                 secret: remote.secret.clone(),
-                sync: reached.map_or_else(Sync::Timeout, |()| Sync::Synced),
+                sync: reached.map_or_else(SyncStatus::Timeout, |()| SyncStatus::Synced),
                 leads: remote.leads,
             });
         }

@@ -83,3 +83,45 @@ fn allows(rule: &Value, deed: Deed<'_>) -> bool {
         // A rule for single objects is no right to list, watch or create.
         && list(rule.get("resourceNames")).is_empty()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn account() -> Account {
+        Account { namespace: "istio-system".to_owned(), name: "istiod".to_owned() }
+    }
+
+    fn bound(subject: Value) -> bool {
+        let binding = json!({
+            "apiVersion": "v1", "kind": "ClusterRoleBinding", "metadata": {"name": "x"}, "subjects": [subject],
+        });
+        binds(&Object::from_value(binding).unwrap(), &account())
+    }
+
+    #[test]
+    fn an_account_is_bound_by_name_by_user_and_by_its_groups() {
+        assert!(bound(json!({"kind": "ServiceAccount", "name": "istiod", "namespace": "istio-system"})));
+        assert!(!bound(json!({"kind": "ServiceAccount", "name": "istiod", "namespace": "default"})));
+        assert!(bound(json!({"kind": "User", "name": "system:serviceaccount:istio-system:istiod"})));
+        assert!(bound(json!({"kind": "Group", "name": "system:serviceaccounts:istio-system"})));
+        assert!(!bound(json!({"kind": "Group", "name": "system:serviceaccounts:default"})));
+        assert!(bound(json!({"kind": "Group", "name": "system:authenticated"})));
+    }
+
+    #[test]
+    fn a_rule_allows_what_it_names_and_a_star_everything() {
+        let deed = Deed::cluster_wide("list", "apps", "deployments");
+        let rule = |verb: &str, group: &str, resource: &str| json!({"verbs": [verb], "apiGroups": [group], "resources": [resource]});
+        assert!(allows(&rule("list", "apps", "deployments"), deed));
+        assert!(allows(&rule("*", "*", "*"), deed));
+        assert!(!allows(&rule("get", "apps", "deployments"), deed));
+        assert!(!allows(&rule("list", "", "deployments"), deed));
+        assert!(!allows(&rule("list", "apps", "deployments/status"), deed));
+        let mut one = rule("list", "apps", "deployments");
+        one["resourceNames"] = json!(["istiod"]);
+        assert!(!allows(&one, deed));
+    }
+}

@@ -238,3 +238,28 @@ fn leads(one: &Value, namespace: &str, port: i64) -> bool {
             .filter_map(Value::as_str)
             .any(|host| host == "*" || host.ends_with(&asked) || host.contains(&format!("{asked}.")))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_route_leads_to_istiod_by_port_and_by_the_name_that_is_asked_for() {
+        let leads_to = |one: Value| leads(&one, "istio-system", 15017);
+        assert!(leads_to(json!({"port": 15017, "sniHosts": ["*"]})));
+        assert!(leads_to(json!({"sniHosts": ["istiod-canary.istio-system.svc"]})));
+        assert!(leads_to(json!({"sniHosts": ["istiod.istio-system.svc.cluster.local"]})));
+        assert!(!leads_to(json!({"port": 15012, "sniHosts": ["*"]})));
+        assert!(!leads_to(json!({"port": 15017, "sniHosts": ["istiod.other.svc"]})));
+        assert!(!leads_to(json!({"port": 15017})));
+    }
+
+    #[test]
+    fn two_spellings_of_an_address_are_one() {
+        assert!(is_same("2001:db8::1", "2001:0db8:0:0::1"));
+        assert!(is_same("gateway.example.com", "gateway.example.com"));
+        assert!(!is_same("203.0.113.1", "203.0.113.2"));
+    }
+}

@@ -69,3 +69,31 @@ impl World {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::ManualClock;
+
+    #[test]
+    fn a_url_leads_to_the_cluster_of_its_id_or_to_the_one_that_declares_it() {
+        let folder = std::env::temp_dir().join(format!("stolos-world-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let open = |name: &str, id: &str, servers: &[&str]| {
+            let clock = Arc::new(ManualClock::at("2027-01-01T00:00:00Z".parse().unwrap()));
+            let store = ClusterStore::open(&folder.join(name), name, id, clock).unwrap();
+            let servers = servers.iter().map(|server| (*server).to_owned()).collect();
+            Member { store: Arc::new(store), servers }
+        };
+        let world =
+            World::new(vec![open("one", "id1", &[]), open("two", "id2", &["https://10.0.0.5:6443/"])]);
+        let lead = |server: &str| world.destination(server).map(|found| (found.member, found.authority));
+        assert_eq!(lead("https://id1.sandbox.invalid:6443"), Some((0, Authority::Own)));
+        assert_eq!(lead("https://id2.sandbox.invalid:6443/"), Some((1, Authority::Own)));
+        assert_eq!(lead("https://10.0.0.5:6443"), Some((1, Authority::Declared)));
+        assert_eq!(lead("https://10.0.0.6:6443"), None);
+        assert_eq!(lead("http://id1.sandbox.invalid:6443"), None);
+        assert_eq!(lead("https://one.sandbox.invalid:6443"), None);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,11 +1,12 @@
 //! Clusters to test with: stores in a folder of their own, and the objects that the charts would make.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use crate::object::{Object, ObjectRef};
 use crate::sandbox::controllers::{Controllers, Member};
@@ -13,6 +14,9 @@ use crate::sandbox::{ApplyOptions, Clock, ClusterStore, DeleteOptions, ManualClo
 use crate::trust::{Intermediate, Root};
 
 pub(super) const NS: &str = "istio-system";
+
+/// Where journals are written in the background: without it each write waits for the disk.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 /// Clusters with their controllers.
 pub(super) struct Fleet {
@@ -52,6 +56,9 @@ impl Fleet {
     /// The same clusters after the process ended and began again.
     pub(super) fn restart(&mut self) {
         let names: Vec<String> = self.members.iter().map(|member| member.store.name().to_owned()).collect();
+        for member in &self.members {
+            RUNTIME.block_on(member.store.durable(member.store.revision())).unwrap();
+        }
         self.members.clear();
         self.controllers = Controllers::new(Vec::new());
         self.members = open(&self.folder, &names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -59,6 +66,7 @@ impl Fleet {
     }
 
     pub(super) fn settle(&mut self) {
+        let _background = RUNTIME.enter();
         self.controllers.settle();
     }
 
@@ -69,6 +77,7 @@ impl Fleet {
 
     /// Applies objects as Stolos does.
     pub(super) fn apply(&self, cluster: &str, objects: impl IntoIterator<Item = Value>) {
+        let _background = RUNTIME.enter();
         for object in objects {
             let object = Object::from_value(object).unwrap();
             let name = object.reference().to_string();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::fleet::*;
-use crate::sandbox::controllers::{Leads, Registration, Sync};
+use crate::sandbox::controllers::{Leads, Registration, SyncStatus};
 use crate::sandbox::{Patch, WriteOptions};
 use crate::trust::Root;
 
@@ -42,7 +42,7 @@ fn register(fleet: &mut Fleet) {
     fleet.settle();
 }
 
-fn registration(leads: Leads, sync: Sync) -> Registration {
+fn registration(leads: Leads, sync: SyncStatus) -> Registration {
     Registration {
         primary: "cluster1".to_owned(),
         id: "cluster2".to_owned(),
@@ -103,7 +103,7 @@ fn a_remote_gets_everything_once_secret_annotation_and_external_istiod_are_there
          tls: failed to verify certificate: x509: certificate signed by unknown authority"
     );
     register(&mut fleet);
-    assert_eq!(fleet.controllers.registrations(), [registration(Leads::Yes, Sync::Synced)]);
+    assert_eq!(fleet.controllers.registrations(), [registration(Leads::Yes, SyncStatus::Synced)]);
     assert_eq!(fleet.bundle("cluster2").as_deref(), Some(root.certificate().pem()));
     assert_eq!(fleet.root("cluster2", NS).as_deref(), Some(root.certificate().pem()));
     assert_eq!(fleet.available("cluster2", "istio-eastwestgateway"), "True");
@@ -123,7 +123,7 @@ fn without_the_annotation_a_synced_remote_gets_nothing() {
     for (test, annotation) in [("no-annotation", None), ("other-annotation", Some("cluster9,cluster11"))] {
         let (mut fleet, _) = pair(test, "true", annotation);
         register(&mut fleet);
-        assert_eq!(fleet.controllers.registrations(), [registration(Leads::No, Sync::Synced)]);
+        assert_eq!(fleet.controllers.registrations(), [registration(Leads::No, SyncStatus::Synced)]);
         assert_eq!((fleet.bundle("cluster2"), fleet.root("cluster2", NS)), (None, None));
     }
 }
@@ -132,7 +132,7 @@ fn without_the_annotation_a_synced_remote_gets_nothing() {
 fn without_external_istiod_a_synced_remote_gets_nothing() {
     let (mut fleet, _) = pair("no-external", "false", Some("*"));
     register(&mut fleet);
-    assert_eq!(fleet.controllers.registrations(), [registration(Leads::No, Sync::Synced)]);
+    assert_eq!(fleet.controllers.registrations(), [registration(Leads::No, SyncStatus::Synced)]);
     assert_eq!((fleet.bundle("cluster2"), fleet.root("cluster2", NS)), (None, None));
 }
 
@@ -204,7 +204,7 @@ fn a_kubeconfig_that_does_not_reach_its_cluster_times_out() {
         break_it(&mut config);
         fleet.apply("cluster1", [remote_secret("cluster2", &config)]);
         fleet.settle();
-        let wanted = registration(Leads::Unknown, Sync::Timeout(reason.to_owned()));
+        let wanted = registration(Leads::Unknown, SyncStatus::Timeout(reason.to_owned()));
         assert_eq!(fleet.controllers.registrations(), [wanted]);
         assert_eq!(fleet.bundle("cluster2"), None);
     }
@@ -223,11 +223,11 @@ fn a_token_without_rights_times_out_until_it_has_them() {
     register(&mut fleet);
     let reason = "namespaces is forbidden: User \"system:serviceaccount:istio-system:istio-reader-service-account\" \
                   cannot list resource \"namespaces\" in API group \"\" at the cluster scope";
-    let wanted = registration(Leads::Unknown, Sync::Timeout(reason.to_owned()));
+    let wanted = registration(Leads::Unknown, SyncStatus::Timeout(reason.to_owned()));
     assert_eq!(fleet.controllers.registrations(), [wanted]);
     fleet.apply("cluster2", reader());
     fleet.settle();
-    assert_eq!(fleet.controllers.registrations(), [registration(Leads::Yes, Sync::Synced)]);
+    assert_eq!(fleet.controllers.registrations(), [registration(Leads::Yes, SyncStatus::Synced)]);
     assert_eq!(fleet.bundle("cluster2").as_deref(), Some(root.certificate().pem()));
 }
 
@@ -242,7 +242,7 @@ fn the_own_id_and_a_second_secret_for_an_id_are_ignored() {
     own["metadata"]["name"] = "own".into();
     fleet.apply("cluster1", [second, own]);
     fleet.settle();
-    assert_eq!(fleet.controllers.registrations(), [registration(Leads::Yes, Sync::Synced)]);
+    assert_eq!(fleet.controllers.registrations(), [registration(Leads::Yes, SyncStatus::Synced)]);
 
     // Nobody looks at the second one again when the first goes.
     fleet.delete("cluster1", "", "Secret", Some(NS), "istio-remote-secret-cluster2");
@@ -467,5 +467,5 @@ async fn running_controllers_react_to_what_is_written() {
         }
     };
     tokio::time::timeout(Duration::from_secs(60), comes_up).await.unwrap();
-    assert_eq!(handle.registrations(), [registration(Leads::Yes, Sync::Synced)]);
+    assert_eq!(handle.registrations(), [registration(Leads::Yes, SyncStatus::Synced)]);
 }
