@@ -26,7 +26,7 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
 
 /// The codes of the command line: what it writes, and what it is asked.
 static CODES: &[&Code] =
-    &[&FILE_KIND_UNKNOWN, &FILE_EXISTS, &OUTPUT_UNWRITABLE, &COMPILED_DIFFERS, &CODE_UNKNOWN];
+    &[&FILE_KIND_UNKNOWN, &FILE_EXISTS, &OUTPUT_UNWRITABLE, &COMPILED_DIFFERS, &CODE_UNKNOWN, &UNIT_UNKNOWN];
 
 /// A topology's file name says no language.
 pub(super) static FILE_KIND_UNKNOWN: Code = Code {
@@ -118,5 +118,20 @@ differences are on stdout: lines with `-` are what the folder holds, lines with 
 In a pipeline this keeps a repository of compiled manifests honest. Compile again to mend it:
 
     stolos compile mesh.yaml -o manifests
+",
+};
+
+/// A unit that a topology does not have.
+pub(super) static UNIT_UNKNOWN: Code = Code {
+    name: "unit-unknown",
+    summary: "the topology has no such unit",
+    page: "\
+A unit is a node of the dependency graph, the objects of one cluster that are applied together. It is
+named by its cluster and its kind, as plans and `stolos graph` name it:
+
+    stolos explain cluster1/eastwest-gateway mesh.yaml
+
+Which units a cluster has follows from its role and from the networks: a remote has no `trust`, and a
+mesh on one network needs no gateway but to expose a control plane.
 ",
 };

@@ -21,6 +21,13 @@ pub struct Desired {
     pub units: Vec<DesiredUnit>,
 }
 
+impl Desired {
+    /// The unit of this name.
+    pub fn unit(&self, unit: &Unit) -> Option<&DesiredUnit> {
+        self.units.iter().find(|desired| desired.unit == *unit)
+    }
+}
+
 /// What the stages behind `compile` need to know of the mesh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeshFacts {

@@ -2,6 +2,7 @@
 
 mod chart_oracle;
 mod clusters;
+mod compile;
 mod explain;
 mod init;
 mod invalid;
