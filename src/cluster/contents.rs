@@ -1,6 +1,6 @@
 //! What a namespace or a kind holds, whoever made it: asked before either is deleted.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::address::Query;
 use super::verbs::{Asked, PAGE, get};
@@ -20,7 +20,8 @@ struct Listable {
     /// `apps/v1`.
     api_version: String,
     plural: String,
-    kind: String,
+    /// None where the objects have to say it.
+    kind: Option<String>,
 }
 
 impl Cluster {
@@ -33,8 +34,7 @@ impl Cluster {
                     base: format!("/apis/{group}/{version}"),
                     api_version: format!("{group}/{version}"),
                     plural: plural.clone(),
-                    // What it is called does not matter where all are of one kind.
-                    kind: plural.clone(),
+                    kind: None,
                 };
                 self.listed(&kind, None).await
             }
@@ -91,7 +91,7 @@ impl Cluster {
                         base: base.clone(),
                         api_version: api_version.clone(),
                         plural: text("name"),
-                        kind: text("kind"),
+                        kind: Some(text("kind")),
                     });
                 }
             }
@@ -100,7 +100,7 @@ impl Cluster {
     }
 
     async fn listed(&self, kind: &Listable, namespace: Option<&str>) -> Result<Vec<Object>, ClusterError> {
-        let asked = Asked::open(&format!("list {}", kind.plural), &kind.kind);
+        let asked = Asked::open(&format!("list {}", kind.plural), &kind.plural);
         let path = match namespace {
             Some(namespace) => format!("{}/namespaces/{namespace}/{}", kind.base, kind.plural),
             None => format!("{}/{}", kind.base, kind.plural),
@@ -114,14 +114,19 @@ impl Cluster {
                 query.add("continue", &go_on);
             }
             let mut call = get(query.on(&path));
-            call.accept = METADATA;
+            // Metadata alone does not say of what kind it is.
+            if kind.kind.is_some() {
+                call.accept = METADATA;
+            }
             let mut body = self.ask(&asked, call).await?;
             let Some(Value::Array(items)) = body.get_mut("items").map(Value::take) else {
                 return Err(self.error(&asked, 1, Fault::Unintelligible("a list without items".to_owned())));
             };
             for mut item in items {
-                let bare = serde_json::json!({
-                    "apiVersion": kind.api_version, "kind": kind.kind, "metadata": item["metadata"].take(),
+                let bare = json!({
+                    "apiVersion": kind.api_version,
+                    "kind": kind.kind.as_ref().map_or_else(|| item["kind"].take(), |kind| json!(kind)),
+                    "metadata": item["metadata"].take(),
                 });
                 objects.push(self.object(&asked, bare)?);
             }

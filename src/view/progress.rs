@@ -246,3 +246,151 @@ fn first_of(units: &[&Unit]) -> String {
         [first, rest @ ..] => format!("{first} and {} more", rest.len()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::compile::{MeshFacts, RootFacts, Values};
+    use crate::plan::{RootOutlook, Step, Unmet};
+    use crate::topology::IstioVersion;
+    use crate::view::diagnostics::Colours;
+
+    const LOOK: Look = Look { colours: Colours::Off, columns: 100 };
+
+    fn unit(text: &str) -> Unit {
+        text.parse().expect("a unit")
+    }
+
+    fn unmet(what: &str) -> Unmet {
+        Unmet { what: what.to_owned(), facts: Vec::new() }
+    }
+
+    /// Steps that wait for something, so that each has something to do.
+    fn plan(units: &[&str]) -> Plan {
+        let step = |name: &&str| Step {
+            unit: unit(name),
+            stage: 1,
+            after: Vec::new(),
+            changes: Vec::new(),
+            desired: None,
+            open: Vec::new(),
+            unmet: Some(unmet("something")),
+            held_by: BTreeSet::new(),
+        };
+        Plan {
+            mode: Mode::Apply,
+            at: Timestamp::UNIX_EPOCH,
+            mesh: MeshFacts {
+                id: "mesh1".to_owned(),
+                namespace: "istio-system".to_owned(),
+                trust_domain: "cluster.local".to_owned(),
+                version: IstioVersion::NEWEST,
+                networks: 1,
+                root: RootFacts::Istiod,
+            },
+            root: RootOutlook::None,
+            clusters: BTreeMap::new(),
+            steps: units.iter().map(step).collect(),
+            unknown: BTreeMap::new(),
+            values: Values::default(),
+        }
+    }
+
+    fn created(count: usize) -> Counts {
+        let mut counts = Counts::default();
+        (0..count).for_each(|_| counts.add(Outcome::Created));
+        counts
+    }
+
+    const BASE: &str = "cluster1/base";
+    const GATEWAY: &str = "cluster1/eastwest-gateway";
+
+    #[test]
+    fn a_step_leaves_a_line_and_a_running_one_says_what_it_waits_for() {
+        let mut progress = Progress::new(&plan(&[BASE, GATEWAY]), Duration::from_secs(300));
+        let at = Duration::from_secs;
+        for name in [BASE, GATEWAY] {
+            assert_eq!(progress.take(&Event::Started { unit: unit(name) }, at(0)), None);
+        }
+        progress.take(&Event::Applied { unit: unit(BASE), sent: 9, of: 16 }, at(1));
+        let what = unmet("an address on Service istio-system/istio-eastwestgateway");
+        progress.take(&Event::Waiting { unit: unit(GATEWAY), unmet: what }, at(1));
+        assert_eq!(
+            progress.running(at(13)),
+            [
+                "   ..   cluster1/base              applying 9 of 16",
+                "   ..   cluster1/eastwest-gateway  waiting 12s for an address on Service istio-system/istio-eastwestgateway (5m)",
+            ]
+        );
+        let done =
+            Event::Done { unit: unit(BASE), counts: created(16), elapsed: Duration::from_millis(1250) };
+        assert_eq!(
+            progress.take(&done, at(14)),
+            Some(" [1/2] cluster1/base              16 created                             1.2s".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_long_wait_is_told_once() {
+        let mut progress = Progress::new(&plan(&[GATEWAY]), Duration::from_secs(90));
+        let at = Duration::from_secs;
+        progress.take(&Event::Started { unit: unit(GATEWAY) }, at(0));
+        progress.take(&Event::Waiting { unit: unit(GATEWAY), unmet: unmet("it") }, at(0));
+        assert_eq!(progress.long_waits(at(9)), Vec::<String>::new());
+        assert_eq!(
+            progress.long_waits(at(10)),
+            ["   ..   cluster1/eastwest-gateway  waiting 10s for it (1m30s)"]
+        );
+        assert_eq!(progress.long_waits(at(11)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_failure_says_what_it_holds_back_and_how_to_go_on() {
+        let code: &'static crate::diagnostic::Code =
+            crate::apply::CODES.iter().find(|code| code.name == "wait-timeout").expect("a code");
+        let failure = Failure::new(code, "cluster1/eastwest-gateway waited 5m for an address");
+        let later = unit("cluster2/control-plane");
+        let told = Summary {
+            steps: BTreeMap::from([
+                (unit(BASE), StepOutcome::Done(created(16))),
+                (unit(GATEWAY), StepOutcome::Failed(failure)),
+                (later, StepOutcome::HeldBack { by: unit(GATEWAY) }),
+            ]),
+            counts: created(16),
+            failures: Vec::new(),
+            elapsed: Duration::from_secs(301),
+        };
+        let plan = plan(&[BASE, GATEWAY, "cluster2/control-plane"]);
+        assert_eq!(
+            summary(&plan, &told, "stolos apply mesh.yaml", "stolos plan mesh.yaml", LOOK),
+            "\
+error[wait-timeout]: cluster1/eastwest-gateway waited 5m for an address
+  held back: cluster2/control-plane
+  done: 1 of 3 steps, all of them kept
+  help: mend the cause and run the same command again: stolos apply mesh.yaml
+        stolos explain wait-timeout
+
+Applied: 16 created in 1 step, 5m1s.
+Go on with: stolos apply mesh.yaml
+"
+        );
+    }
+
+    #[test]
+    fn a_run_that_is_complete_names_the_next_command() {
+        let told = Summary {
+            steps: BTreeMap::from([(unit(BASE), StepOutcome::Done(created(16)))]),
+            counts: created(16),
+            failures: Vec::new(),
+            elapsed: Duration::from_secs(31),
+        };
+        assert_eq!(
+            summary(&plan(&[BASE]), &told, "stolos apply m.yaml", "stolos plan m.yaml", LOOK),
+            "Applied: 16 created in 1 step, 31s.\nCheck it with: stolos plan m.yaml\n"
+        );
+    }
+}

@@ -1,5 +1,6 @@
 //! The one integration binary: a module for each part of the tool, `support` for what they share.
 
+mod apply;
 mod chart_oracle;
 mod clusters;
 mod compile;

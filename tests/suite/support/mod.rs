@@ -3,5 +3,6 @@
 pub(crate) mod command;
 pub(crate) mod golden;
 pub(crate) mod helm;
+pub(crate) mod meshes;
 pub(crate) mod official;
 pub(crate) mod scripted;

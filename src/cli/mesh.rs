@@ -1,0 +1,160 @@
+//! From a path to a mesh whose clusters are within reach, and to its plan: what `plan`, `apply`
+//! and `destroy` have in common.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Stop;
+use super::clusters::{Reach, sandbox_cluster};
+use super::desired::{beside, desired};
+use super::load::{Loaded, load};
+use crate::cluster::{Cluster, dry_runs, look_into, survey};
+use crate::compile::Desired;
+use crate::diagnostic::Failure;
+use crate::object::Sensitive;
+use crate::plan::{self, Conflicts, Inputs, Mode, Plan};
+use crate::sandbox::controllers::{self, Handle, Member};
+use crate::sandbox::{Access, RunningSandbox, SandboxCluster, SystemClock, access};
+use crate::topology::{ClusterName, Root, Topology, files};
+use crate::trust;
+use crate::validate::Use;
+
+/// How often a diff is made again because a dry run said something new.
+const ROUNDS: usize = 4;
+
+/// A mesh whose clusters are within reach.
+pub(super) struct Mesh {
+    /// The topology.
+    pub(super) loaded: Loaded,
+    /// What it asks for.
+    pub(super) desired: Desired,
+    /// The doors to its clusters.
+    pub(super) clusters: BTreeMap<ClusterName, Cluster>,
+    sandbox: Option<Simulated>,
+}
+
+/// A sandbox that lives as long as the command.
+struct Simulated {
+    access: Access,
+    controllers: Option<Handle>,
+}
+
+impl Mesh {
+    /// Loads and compiles a topology, and opens the doors to its clusters.
+    pub(super) async fn open(path: &Path, reach: &Reach) -> Result<Self, Stop> {
+        let used_for = if reach.sandbox().is_some() { Use::Sandbox } else { Use::RealClusters };
+        let loaded = load(path, used_for)?;
+        let desired = desired(&loaded)?;
+        let (clusters, sandbox) = match reach.sandbox() {
+            Some(folder) => {
+                let (clusters, sandbox) = simulated(folder, &loaded.topology, &desired).await?;
+                (clusters, Some(sandbox))
+            }
+            None => (reach.contexts(&desired.clusters).await.map_err(Stop::Failures)?, None),
+        };
+        Ok(Self { loaded, desired, clusters, sandbox })
+    }
+
+    /// Reads the clusters and says what it takes.
+    pub(super) async fn plan(&self, mode: Mode, conflicts: Conflicts) -> Result<Plan, Stop> {
+        let root_certificate = match &self.loaded.topology.root.as_ref().map(|root| &root.value) {
+            Some(Root::Files { certificate, .. }) => Some(self.read(certificate)?),
+            Some(Root::Generate { .. } | Root::Istiod) | None => None,
+        };
+        let reads = plan::reads(&self.desired).map_err(Stop::Failures)?;
+        let mut live = survey(&self.desired.mesh, &reads, &self.clusters).await;
+        let contents = plan::content_reads(&self.desired, &live, mode);
+        look_into(&mut live, contents, &self.clusters).await;
+        let mut inputs = Inputs { root_certificate, conflicts, ..Inputs::at(Timestamp::now()) };
+        let diff = |inputs: &Inputs| {
+            match mode {
+                Mode::Apply => plan::diff(&self.desired, &live, inputs),
+                Mode::Destroy => plan::destroy(&self.desired, &live, inputs),
+            }
+            .map_err(Stop::Failures)
+        };
+        let mut plan = diff(&inputs)?;
+        for _ in 0..ROUNDS {
+            let candidates = plan.candidates(&inputs.dry_runs);
+            if candidates.is_empty() {
+                break;
+            }
+            dry_runs(candidates, &self.clusters, &mut inputs.dry_runs).await;
+            plan = diff(&inputs)?;
+        }
+        Ok(plan)
+    }
+
+    /// The root of trust where the topology gives it in files: the only place where its key is read.
+    pub(super) fn root(&self) -> Result<Option<trust::Root>, Stop> {
+        match self.loaded.topology.root.as_ref().map(|root| &root.value) {
+            Some(Root::Files { certificate, key }) => {
+                let certificate = self.read(certificate)?;
+                let key = Sensitive::new(self.read(key)?);
+                let root = trust::Root::load(&certificate, &key, Timestamp::now());
+                Ok(Some(root.map_err(|error| error.failure())?))
+            }
+            Some(Root::Generate { .. } | Root::Istiod) | None => Ok(None),
+        }
+    }
+
+    /// Lets go of the sandbox: everything is on the disk after this.
+    pub(super) async fn close(self) {
+        if let Some(Simulated { access, controllers }) = self.sandbox {
+            drop(controllers);
+            if let Access::Owned(running) = access {
+                running.stop().await;
+            }
+        }
+    }
+
+    fn read(&self, named: &crate::document::Spanned<String>) -> Result<String, Failure> {
+        let path = beside(&self.loaded.sources, named);
+        fs::read_to_string(&path)
+            .map_err(|error| files::unreadable(&path.display().to_string(), &error.to_string()))
+    }
+}
+
+/// The clusters that a sandbox simulates for a topology.
+pub(super) fn sandbox_clusters(desired: &Desired) -> Vec<SandboxCluster> {
+    let clusters = desired.clusters.iter();
+    clusters.map(|(name, facts)| SandboxCluster { name: name.to_string(), id: facts.id.clone() }).collect()
+}
+
+/// Starts the controllers of a sandbox that this process holds.
+pub(super) fn start_controllers(running: &RunningSandbox, topology: &Topology) -> Handle {
+    let stores = running.sandbox().clusters().iter();
+    let members = stores.map(|store| {
+        let declared = topology.clusters.get(store.name()).and_then(|cluster| cluster.api_server.as_ref());
+        let servers = declared.map(|api_server| api_server.url.value.clone()).into_iter().collect();
+        Member { store: Arc::clone(store), servers }
+    });
+    controllers::start(members.collect())
+}
+
+async fn simulated(
+    folder: &Path,
+    topology: &Topology,
+    desired: &Desired,
+) -> Result<(BTreeMap<ClusterName, Cluster>, Simulated), Stop> {
+    let clock: Arc<dyn crate::sandbox::Clock> = Arc::new(SystemClock);
+    let access = access(folder, &sandbox_clusters(desired), &clock).await.map_err(|error| error.failure())?;
+    let controllers = match &access {
+        Access::Owned(running) => Some(start_controllers(running, topology)),
+        // Those of the server look after its clusters.
+        Access::Attached(_) => None,
+    };
+    let mut clusters = BTreeMap::new();
+    for endpoint in access.endpoints() {
+        let name = ClusterName::from(endpoint.cluster.as_str());
+        let Some(facts) = desired.clusters.get(&name) else { continue };
+        let cluster =
+            sandbox_cluster(&name, &facts.id, &endpoint.url).map_err(|error| error.failure(Some(&name)))?;
+        clusters.insert(name, cluster);
+    }
+    Ok((clusters, Simulated { access, controllers }))
+}

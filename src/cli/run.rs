@@ -1,0 +1,204 @@
+//! A plan is shown, asked about, run and told: what `apply` and `destroy` have in common.
+
+use std::io::IsTerminal;
+use std::num::NonZero;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::sync::{mpsc, watch};
+
+use super::clusters::Reach;
+use super::duration::duration;
+use super::interrupts::Interrupts;
+use super::load::TopologyPath;
+use super::mesh::Mesh;
+use super::{Exit, Stop, Terminal};
+use crate::apply::{self, Job, Options, StepOutcome, Summary};
+use crate::diagnostic::{Code, Failure};
+use crate::plan::{Conflicts, Mode, Plan};
+use crate::view;
+use crate::view::progress::Progress;
+
+/// How often the block of running steps is drawn.
+const REDRAW: Duration = Duration::from_millis(200);
+
+/// Nobody could be asked.
+pub(super) static APPROVAL_MISSING: Code = Code {
+    name: "approval-missing",
+    summary: "nobody could be asked whether to go on",
+    page: "\
+`stolos apply` and `stolos destroy` show their plan and ask before they change anything. Here stdin or
+stderr is no terminal, so nobody could be asked, and nothing was changed.
+
+In a pipeline, look at the plan in one job (`stolos plan`) and run the other with `--auto-approve`.
+",
+};
+
+/// What `apply` and `destroy` take.
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) topology: TopologyPath,
+    #[command(flatten)]
+    pub(super) reach: Reach,
+    /// Do not ask
+    #[arg(long)]
+    auto_approve: bool,
+    /// How many steps run at once
+    #[arg(long, value_name = "N", default_value = "10")]
+    parallelism: NonZero<usize>,
+    /// How long each wait may take: 90s, 5m, 1h30m
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
+    timeout: Duration,
+}
+
+/// The words of a verb.
+pub(super) struct Words {
+    pub(super) mode: Mode,
+    /// `apply`.
+    pub(super) verb: &'static str,
+    /// What is asked on a terminal.
+    pub(super) question: &'static str,
+}
+
+/// Plans, shows, asks, runs and tells.
+pub(super) fn run(
+    words: &Words,
+    args: &RunArgs,
+    conflicts: Conflicts,
+    terminal: &mut Terminal,
+) -> Result<Exit, Stop> {
+    super::on_runtime(async {
+        let mesh = Mesh::open(args.topology.one()?, &args.reach).await?;
+        let ended = planned(words, args, conflicts, &mesh, terminal).await;
+        mesh.close().await;
+        ended
+    })
+}
+
+async fn planned(
+    words: &Words,
+    args: &RunArgs,
+    conflicts: Conflicts,
+    mesh: &Mesh,
+    terminal: &mut Terminal,
+) -> Result<Exit, Stop> {
+    terminal.warn(&mesh.loaded);
+    let plan = mesh.plan(words.mode, conflicts).await?;
+    let flags = args.reach.to_string();
+    let again = format!("stolos {} {flags}{}", words.verb, mesh.loaded.about);
+    let check = format!("stolos plan {flags}{}", mesh.loaded.about);
+    terminal.data(&view::plan::text(&plan, terminal.data_look()))?;
+    let has_inventory = plan.clusters.values().any(|cluster| cluster.inventory.is_some());
+    let is_over = plan.is_empty() && (plan.mode == Mode::Apply || !has_inventory);
+    if is_over {
+        return Ok(if plan.is_incomplete() { Exit::Incomplete } else { Exit::Done });
+    }
+    if !args.auto_approve && !approved(words, &again, terminal)? {
+        terminal.talk("Nothing was changed.\n");
+        return Ok(Exit::Error);
+    }
+    let options = Options { parallelism: args.parallelism.get(), timeout: args.timeout };
+    let root = match plan.mode {
+        Mode::Apply => mesh.root()?,
+        Mode::Destroy => None,
+    };
+    let job = Job { plan: plan.clone(), clusters: mesh.clusters.clone(), root, options };
+    let Some(summary) = watched(job, terminal).await else {
+        terminal.talk(&format!(
+            "Abandoned: requests were under way, and the inventories may lag behind.\nGo on with: {again}\n"
+        ));
+        return Ok(Exit::Error);
+    };
+    let look = terminal.talk_look();
+    terminal.talk(&view::progress::summary(&plan, &summary, &again, &check, look));
+    Ok(exit(&plan, &summary))
+}
+
+/// Asks on a terminal; without one it refuses.
+fn approved(words: &Words, again: &str, terminal: &mut Terminal) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        let message = format!("stolos {} asks on a terminal, and there is none", words.verb);
+        return Err(Failure::new(&APPROVAL_MISSING, message)
+            .with_help(again.replacen(words.verb, &format!("{} --auto-approve", words.verb), 1)));
+    }
+    terminal.talk(&format!("\n{} ", words.question));
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    Ok(read.is_ok() && answer.trim() == "yes")
+}
+
+fn exit(plan: &Plan, summary: &Summary) -> Exit {
+    if summary.has_failed() || summary.was_stopped() {
+        Exit::Error
+    } else if plan.is_incomplete()
+        || summary.steps.values().any(|step| matches!(step, StepOutcome::Unknown { .. }))
+    {
+        Exit::Incomplete
+    } else {
+        Exit::Done
+    }
+}
+
+/// Runs a job and tells how it goes; none where it was abandoned.
+async fn watched(job: Job, terminal: &mut Terminal) -> Option<Summary> {
+    let mut progress = Progress::new(&job.plan, job.options.timeout);
+    let block = terminal.redraws().then(block);
+    let start = Instant::now();
+    let (events, mut news) = mpsc::unbounded_channel();
+    let (stopper, stop) = watch::channel(apply::Stop::Go);
+    let mut running = std::pin::pin!(apply::run(job, events, stop));
+    let mut redraw = tokio::time::interval(REDRAW);
+    let mut interrupts = Interrupts::new();
+    let summary = loop {
+        tokio::select! {
+            biased;
+            () = interrupts.next() => {
+                if *stopper.borrow() == apply::Stop::Finish {
+                    break None;
+                }
+                // The executor looks at it before whatever it does next.
+                let _ = stopper.send(apply::Stop::Finish);
+            }
+            Some(event) = news.recv() => {
+                if let Some(line) = progress.take(&event, start.elapsed()) {
+                    say(terminal, block.as_ref(), &line);
+                }
+            }
+            summary = &mut running => break Some(summary),
+            _ = redraw.tick() => match &block {
+                Some(block) => block.set_message(progress.running(start.elapsed()).join("\n")),
+                None => {
+                    for line in progress.long_waits(start.elapsed()) {
+                        say(terminal, None, &line);
+                    }
+                }
+            },
+        }
+    };
+    while let Ok(event) = news.try_recv() {
+        if let Some(line) = progress.take(&event, start.elapsed()) {
+            say(terminal, block.as_ref(), &line);
+        }
+    }
+    if let Some(block) = &block {
+        block.finish_and_clear();
+    }
+    terminal.talk("\n");
+    summary
+}
+
+/// The lines that are drawn anew.
+fn block() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    bar.set_style(style);
+    bar
+}
+
+fn say(terminal: &mut Terminal, block: Option<&ProgressBar>, line: &str) {
+    match block {
+        Some(block) => block.println(line),
+        None => terminal.talk(&format!("{line}\n")),
+    }
+}
