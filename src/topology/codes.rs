@@ -122,3 +122,18 @@ code!(
     /// A file that is no text.
     FILE_NOT_UTF8, "file-not-utf8", "the file is not UTF-8 text"
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_one_name_and_a_page_that_shows_what_to_write() {
+        let mut names = std::collections::BTreeSet::new();
+        for code in CODES.iter().chain(crate::document::CODES) {
+            assert!(names.insert(code.name), "{}", code.name);
+            assert!(code.page.len() > 100 && code.page.ends_with('\n'), "{}", code.name);
+            assert!(code.page.lines().all(|line| line.len() <= 110), "{}", code.name);
+        }
+    }
+}

@@ -254,7 +254,7 @@ fn keys_written_twice_are_found_in_the_whole_tree() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn no_text_panics_or_leaves_a_span_outside_of_it(text in "[ -~\\n\\t\u{feff}é網]{0,80}|[\\[\\]{}:,&*a!|>?\"'# \\n%-]{0,60}|\\PC{0,40}") {

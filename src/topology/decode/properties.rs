@@ -242,7 +242,7 @@ fn survives(text: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn the_order_of_keys_and_the_way_of_writing_decide_nothing(tree in a_topology(), mut seed in any::<u64>()) {
