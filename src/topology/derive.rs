@@ -4,6 +4,8 @@
 //! They hold for a topology that `validate` passed; on another they answer
 //! without panic, from what is there.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::document::Spanned;
 
@@ -88,11 +90,7 @@ impl Topology {
 
     /// How a primary's control plane is exposed.
     pub fn exposure(&self, primary: &Cluster) -> Expose {
-        match &primary.control_plane.expose {
-            Some(expose) => expose.value,
-            None if self.serves_remotes(&primary.name.value) => Expose::EastWestGateway,
-            None => Expose::None,
-        }
+        exposure(primary, || self.serves_remotes(&primary.name.value))
     }
 
     /// The east-west gateway of a cluster, if it gets one.
@@ -101,49 +99,20 @@ impl Topology {
     /// nobody else's; with one network only primaries that are exposed through it,
     /// and clusters that ask for one.
     pub fn gateway_of(&self, cluster: &Cluster) -> Option<EffectiveGateway> {
-        let own = match cluster.east_west_gateway.as_ref().map(|choice| &choice.value) {
-            Some(GatewayChoice::Off) => return None,
-            Some(GatewayChoice::On(gateway)) => Some(gateway),
-            None => None,
-        };
-        let needed = self.spans_networks()
-            || cluster.is_primary() && self.exposure(cluster) == Expose::EastWestGateway;
-        if own.is_none() && !needed {
-            return None;
-        }
-        let network =
-            self.networks.get(&cluster.network.value).and_then(|network| network.east_west_gateway.as_ref());
-        let settings = match (network.map(|gateway| &gateway.value), own) {
-            (None, None) => Gateway::default(),
-            (Some(only), None) | (None, Some(only)) => only.clone(),
-            (Some(network), Some(own)) => merged(network, own),
-        };
-        Some(EffectiveGateway { settings })
+        gateway(self, cluster, || self.spans_networks(), || self.exposure(cluster))
     }
 
     /// How a remote reaches its control plane: its own declared address, else its first primary's
     /// declared one, else what exposes that primary.
     pub fn entrance(&self, remote: &Cluster) -> Entrance {
-        if let Some(address) = &remote.control_plane.address {
-            return Entrance::Declared(address.value.clone());
-        }
-        let Some(primary) = remote.primaries().first().and_then(|name| self.clusters.get(&name.value)) else {
-            return Entrance::Missing;
-        };
-        if let Some(address) = &primary.control_plane.address {
-            return Entrance::Declared(address.value.clone());
-        }
-        match self.exposure(primary) {
-            Expose::EastWestGateway => match self.gateway_of(primary) {
-                Some(gateway) => match gateway.settings.addresses.first() {
-                    Some(address) => Entrance::Declared(address.value.clone()),
-                    None => Entrance::GatewayOf(primary.name.value.clone()),
-                },
-                None => Entrance::Missing,
-            },
-            Expose::LoadBalancer => Entrance::LoadBalancerOf(primary.name.value.clone()),
-            Expose::None => Entrance::Missing,
-        }
+        entrance(self, remote, |primary| self.exposure(primary), |primary| self.gateway_of(primary))
+    }
+
+    /// The same answers for whoever asks them of many clusters.
+    pub fn overview(&self) -> Overview<'_> {
+        let serving =
+            self.clusters.values().flat_map(|cluster| cluster.primaries()).map(|name| &name.value).collect();
+        Overview { topology: self, spans_networks: self.spans_networks(), serving }
     }
 
     /// The primary that keeps a generated root.
@@ -155,6 +124,103 @@ impl Topology {
             }
             Some(Root::Files { .. } | Root::Istiod) => None,
         }
+    }
+}
+
+/// What hangs on all clusters together, gathered in one pass: each question then costs as much in a
+/// mesh of thousands as in one of two.
+#[derive(Debug, Clone)]
+pub struct Overview<'t> {
+    topology: &'t Topology,
+    spans_networks: bool,
+    serving: BTreeSet<&'t ClusterName>,
+}
+
+impl Overview<'_> {
+    /// As [`Topology::spans_networks`].
+    pub fn spans_networks(&self) -> bool {
+        self.spans_networks
+    }
+
+    /// As [`Topology::serves_remotes`].
+    pub fn serves_remotes(&self, primary: &ClusterName) -> bool {
+        self.serving.contains(primary)
+    }
+
+    /// As [`Topology::exposure`].
+    pub fn exposure(&self, primary: &Cluster) -> Expose {
+        exposure(primary, || self.serves_remotes(&primary.name.value))
+    }
+
+    /// As [`Topology::gateway_of`].
+    pub fn gateway_of(&self, cluster: &Cluster) -> Option<EffectiveGateway> {
+        gateway(self.topology, cluster, || self.spans_networks, || self.exposure(cluster))
+    }
+
+    /// As [`Topology::entrance`].
+    pub fn entrance(&self, remote: &Cluster) -> Entrance {
+        entrance(self.topology, remote, |primary| self.exposure(primary), |primary| self.gateway_of(primary))
+    }
+}
+
+fn exposure(primary: &Cluster, serves_remotes: impl FnOnce() -> bool) -> Expose {
+    match &primary.control_plane.expose {
+        Some(expose) => expose.value,
+        None if serves_remotes() => Expose::EastWestGateway,
+        None => Expose::None,
+    }
+}
+
+fn gateway(
+    topology: &Topology,
+    cluster: &Cluster,
+    spans_networks: impl FnOnce() -> bool,
+    exposure: impl FnOnce() -> Expose,
+) -> Option<EffectiveGateway> {
+    let own = match cluster.east_west_gateway.as_ref().map(|choice| &choice.value) {
+        Some(GatewayChoice::Off) => return None,
+        Some(GatewayChoice::On(gateway)) => Some(gateway),
+        None => None,
+    };
+    if own.is_none() && !spans_networks() && !(cluster.is_primary() && exposure() == Expose::EastWestGateway)
+    {
+        return None;
+    }
+    let network =
+        topology.networks.get(&cluster.network.value).and_then(|network| network.east_west_gateway.as_ref());
+    let settings = match (network.map(|gateway| &gateway.value), own) {
+        (None, None) => Gateway::default(),
+        (Some(only), None) | (None, Some(only)) => only.clone(),
+        (Some(network), Some(own)) => merged(network, own),
+    };
+    Some(EffectiveGateway { settings })
+}
+
+fn entrance(
+    topology: &Topology,
+    remote: &Cluster,
+    exposure: impl FnOnce(&Cluster) -> Expose,
+    gateway_of: impl FnOnce(&Cluster) -> Option<EffectiveGateway>,
+) -> Entrance {
+    if let Some(address) = &remote.control_plane.address {
+        return Entrance::Declared(address.value.clone());
+    }
+    let Some(primary) = remote.primaries().first().and_then(|name| topology.clusters.get(&name.value)) else {
+        return Entrance::Missing;
+    };
+    if let Some(address) = &primary.control_plane.address {
+        return Entrance::Declared(address.value.clone());
+    }
+    match exposure(primary) {
+        Expose::EastWestGateway => match gateway_of(primary) {
+            Some(gateway) => match gateway.settings.addresses.first() {
+                Some(address) => Entrance::Declared(address.value.clone()),
+                None => Entrance::GatewayOf(primary.name.value.clone()),
+            },
+            None => Entrance::Missing,
+        },
+        Expose::LoadBalancer => Entrance::LoadBalancerOf(primary.name.value.clone()),
+        Expose::None => Entrance::Missing,
     }
 }
 

@@ -74,3 +74,6 @@ pub fn validate(topology: &Topology, for_use: Use) -> Vec<Diagnostic> {
     found.dedup_by_key(|finding| (finding.primary.span, finding.code.name));
     found
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::excerpt::{Excerpt, tamed};
 use crate::diagnostic::{Code, Diagnostic, Failure, Label, Severity, counted};
-use crate::document::{SourceId, Sources, Span, line_and_column};
+use crate::document::{SourceId, Sources, Span};
 
 /// How many findings are drawn; more than these nobody reads at once.
 const DRAWN: usize = 50;
@@ -44,8 +44,7 @@ pub fn findings(sources: &Sources, found: &[Diagnostic], about: &str, look: Look
     if found.is_empty() {
         return String::new();
     }
-    let excerpts: Vec<Excerpt<'_>> =
-        sources.iter().map(|(_, source)| Excerpt::new(&source.name, &source.text)).collect();
+    let excerpts = excerpts(sources);
     let mut text = String::new();
     let mut explained = BTreeSet::new();
     for finding in found.iter().take(DRAWN) {
@@ -93,12 +92,13 @@ pub fn failure(failure: &Failure, look: Look) -> String {
 
 /// Findings for a machine: one object each, places counted from 1.
 pub fn findings_json(sources: &Sources, found: &[Diagnostic]) -> Value {
+    let excerpts = excerpts(sources);
     let place = |label: &Label| {
-        let source = sources.get(label.span.source);
-        let (line, column) = line_and_column(&source.text, label.span.start);
-        let (end_line, end_column) = line_and_column(&source.text, label.span.end);
+        let excerpt = &excerpts[label.span.source.0 as usize];
+        let (line, column) = excerpt.place(label.span.start as usize);
+        let (end_line, end_column) = excerpt.place(label.span.end as usize);
         json!({
-            "file": source.name, "line": line, "column": column,
+            "file": sources.get(label.span.source).name, "line": line, "column": column,
             "endLine": end_line, "endColumn": end_column, "text": label.text,
         })
     };
@@ -115,6 +115,10 @@ pub fn findings_json(sources: &Sources, found: &[Diagnostic]) -> Value {
             })
         })
         .collect()
+}
+
+fn excerpts(sources: &Sources) -> Vec<Excerpt<'_>> {
+    sources.iter().map(|(_, source)| Excerpt::new(&source.name, &source.text)).collect()
 }
 
 fn word(severity: Severity) -> &'static str {

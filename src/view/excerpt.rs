@@ -13,6 +13,9 @@ use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanConten
 /// How many bytes of one line are shown at most on each side of a span, and of the span itself.
 const WIDE: usize = 160;
 
+/// How many bytes share a count of characters.
+const BLOCK: usize = 1024;
+
 /// One source, ready to be shown.
 #[derive(Debug)]
 pub(super) struct Excerpt<'a> {
@@ -22,6 +25,9 @@ pub(super) struct Excerpt<'a> {
     lines: Vec<usize>,
     /// How long the text is without what stands in for a last line.
     length: usize,
+    /// How many characters stand before every [`BLOCK`] of bytes, so that a column needs no walk
+    /// along a line of megabytes.
+    characters: Vec<usize>,
 }
 
 impl<'a> Excerpt<'a> {
@@ -36,7 +42,12 @@ impl<'a> Excerpt<'a> {
         let lines = std::iter::once(0)
             .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1))
             .collect();
-        Self { name, text, lines, length }
+        let mut characters = vec![0];
+        for block in text.as_bytes().chunks(BLOCK) {
+            let before = characters.last().copied().unwrap_or(0);
+            characters.push(before + begun_in(block));
+        }
+        Self { name, text, lines, length, characters }
     }
 
     /// The line of a byte, from 0.
@@ -66,9 +77,19 @@ impl<'a> Excerpt<'a> {
         (0..=at.min(self.text.len())).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(0)
     }
 
+    /// Line and column of a byte, both from 1.
+    pub(super) fn place(&self, byte: usize) -> (usize, usize) {
+        let byte = byte.min(self.length);
+        (self.line_of(byte) + 1, self.column(byte) + 1)
+    }
+
     fn column(&self, byte: usize) -> usize {
-        let start = self.lines[self.line_of(byte)];
-        self.text[start..self.boundary(byte)].chars().count()
+        self.characters_before(byte) - self.characters_before(self.lines[self.line_of(byte)])
+    }
+
+    fn characters_before(&self, byte: usize) -> usize {
+        let block = byte / BLOCK;
+        self.characters[block] + begun_in(&self.text.as_bytes()[block * BLOCK..byte])
     }
 
     fn is_narrow(&self, line: usize) -> bool {
@@ -131,6 +152,11 @@ impl SourceCode for Excerpt<'_> {
     }
 }
 
+/// How many characters begin in these bytes: a byte that continues one begins none.
+fn begun_in(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
+}
+
 /// A text without what a terminal would obey, byte for byte as long.
 pub(super) fn tamed(text: &str) -> Cow<'_, str> {
     let stays = |c: char| matches!(c, '\n' | '\t') || !is_obeyed(c);
@@ -174,6 +200,15 @@ mod tests {
         assert_eq!(excerpt.pointed_at(5..22), 5..7);
         assert_eq!(excerpt.pointed_at(3..4), 3..4);
         assert_eq!(excerpt.pointed_at(900..901), 22..22);
+    }
+
+    #[test]
+    fn a_place_counts_characters_and_not_bytes() {
+        let text = format!("{}\nüb{}er: 1\n", "é".repeat(2000), "漢".repeat(3000));
+        let excerpt = Excerpt::new("f", &text);
+        let at = text.find("er").expect("it is there");
+        assert_eq!(excerpt.place(at), (2, 3003));
+        assert_eq!(excerpt.place(text.len() + 9), (3, 1));
     }
 
     #[test]

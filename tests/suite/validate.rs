@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::command::{scratch, stolos};
+use crate::support::command::{repository, scratch, stolos};
 
 const PROD: &str = "\
 version: 1
@@ -34,6 +34,21 @@ prod.yaml: 2 clusters, 2 networks, 1 primary, 1 remote; nothing wrong
 [exit 0]
 "
     );
+}
+
+#[test]
+fn every_topology_of_this_repository_is_right() {
+    let folder = repository("topologies");
+    for entry in fs::read_dir(&folder).expect("the topologies") {
+        let path = entry.expect("a file of this repository").path();
+        if path.is_dir() {
+            continue;
+        }
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name in ASCII");
+        let ran = stolos(&folder, &["validate", name]);
+        assert!(ran.stderr.ends_with("; nothing wrong\n") && ran.stderr.lines().count() == 1, "{ran}");
+        assert_eq!((ran.stdout.as_str(), ran.code), ("", Some(0)), "{name}");
+    }
 }
 
 #[test]

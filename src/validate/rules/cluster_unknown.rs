@@ -17,6 +17,7 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
             let declared = topology.clusters.keys().map(|cluster| cluster.as_str());
             found.push(
                 Diagnostic::error(&CODE, name.span, "no cluster is called this").with_help(suggestion(
+                    "Declared",
                     found.len(),
                     name.as_str(),
                     declared,

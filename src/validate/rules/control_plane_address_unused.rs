@@ -20,14 +20,15 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     if mistyped {
         return;
     }
-    let used: Vec<_> = control_plane_addresses(topology).map(|address| address.span).collect();
+    let overview = topology.overview();
+    let used: BTreeSet<Span> = control_plane_addresses(topology).map(|address| address.span).collect();
     for primary in topology.primaries() {
         let Some(address) = &primary.control_plane.address else { continue };
         if used.contains(&address.span) {
             continue;
         }
         let name = &primary.name.value;
-        let why = if topology.serves_remotes(name) {
+        let why = if overview.serves_remotes(name) {
             "its remotes have addresses of their own, or name another primary first"
         } else {
             "this primary serves no remotes"

@@ -11,9 +11,19 @@ static CODE: Code = Code {
 pub(super) const RULE: Rule = Rule::new(&CODE, check);
 
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
-    for primary in topology.primaries() {
-        let Some(remote) = remotes_through_gateway(topology, primary).next() else { continue };
-        let Some(gateway) = topology.gateway_of(primary) else { continue };
+    let overview = topology.overview();
+    let mut told = BTreeSet::new();
+    for remote in topology.clusters.values() {
+        let Some(primary) = first_primary(topology, remote) else { continue };
+        // Whoever writes an address down may have something there that forwards the right ports.
+        let is_declared = remote.control_plane.address.is_some() || primary.control_plane.address.is_some();
+        if is_declared
+            || overview.exposure(primary) != Expose::EastWestGateway
+            || !told.insert(&primary.name.value)
+        {
+            continue;
+        }
+        let Some(gateway) = overview.gateway_of(primary) else { continue };
         let remapped: Vec<_> = CONTROL_PLANE_PORTS
             .iter()
             .filter_map(|port| {

@@ -12,10 +12,11 @@ static CODE: Code = Code {
 pub(super) const RULE: Rule = Rule::new(&CODE, check);
 
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
+    let overview = topology.overview();
     for remote in topology.clusters.values() {
         // Unknown primaries, remotes among them and gateways turned off have codes of their own.
         let Some(primary) = first_primary(topology, remote) else { continue };
-        if topology.exposure(primary) != Expose::None || topology.entrance(remote) != Entrance::Missing {
+        if overview.exposure(primary) != Expose::None || overview.entrance(remote) != Entrance::Missing {
             continue;
         }
         let finding = Diagnostic::error(&CODE, remote.name.span, "no `controlPlane.address` here");

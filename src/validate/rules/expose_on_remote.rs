@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule::new(&CODE, check);
 
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     // What primaries take from `defaults` is meant for them, and remotes take it along.
-    let of_primaries: Vec<_> = topology
+    let of_primaries: BTreeSet<Span> = topology
         .primaries()
         .filter_map(|primary| primary.control_plane.expose.map(|expose| expose.span))
         .collect();

@@ -12,8 +12,9 @@ static CODE: Code = Code {
 pub(super) const RULE: Rule = Rule::new(&CODE, check);
 
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
+    let overview = topology.overview();
     for cluster in topology.clusters.values() {
-        let Some(gateway) = topology.gateway_of(cluster) else { continue };
+        let Some(gateway) = overview.gateway_of(cluster) else { continue };
         let Some(service_type) = gateway.settings.service_type else { continue };
         let where_from = match service_type.value {
             ServiceType::LoadBalancer => continue,

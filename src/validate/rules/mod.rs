@@ -3,7 +3,7 @@
 //! What several rules ask of a topology stands at the end of this file, so
 //! that each question has one answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -146,20 +146,19 @@ const ISTIO_DEFAULT_ID: &str = "Kubernetes";
 const DNS_LABEL: &str =
     "lower-case letters, digits and `-`, at most 63, with a letter or a digit at both ends";
 
-/// How many findings of one rule look for the name that was meant, which takes time for each name there is.
-const SUGGESTIONS: usize = 20;
+/// How many findings of one rule look for the name that was meant and list those that there are.
+///
+/// Both take time for every name, so that in a file of thousands of wrong names each would cost thousands.
+const SUGGESTIONS: usize = 50;
 
-/// The help of an unknown name: what is declared, and which of it was meant.
-fn suggestion<'a>(nth: usize, name: &str, declared: impl Iterator<Item = &'a str>) -> String {
-    suggestion_of("Declared", nth, name, declared)
-}
-
-/// The same for names of one kind.
-fn suggestion_of<'a>(what: &str, nth: usize, name: &str, declared: impl Iterator<Item = &'a str>) -> String {
+/// The help of an unknown name: what there is, and which of it was meant.
+///
+/// `what` begins the list, `nth` is how many findings the rule has already.
+fn suggestion<'a>(what: &str, nth: usize, name: &str, known: impl Iterator<Item = &'a str>) -> String {
     if nth < SUGGESTIONS {
-        did_you_mean(name, what, declared)
+        did_you_mean(name, what, known)
     } else {
-        format!("{}: {}.", what.to_lowercase(), listed(declared))
+        "declare it, or correct the name.".to_owned()
     }
 }
 
@@ -205,11 +204,6 @@ fn repeats<K: Ord>(entries: impl Iterator<Item = (K, Span)>) -> Vec<Repeat> {
 /// Two blocks, the one that is declared first before the other.
 fn in_order_of_place<G: Copy>(one: Block<G>, other: Block<G>) -> (Block<G>, Block<G>) {
     if one.span <= other.span { (one, other) } else { (other, one) }
-}
-
-/// The clusters that stand on a network, by name.
-fn clusters_on<'a>(topology: &'a Topology, network: &'a NetworkName) -> impl Iterator<Item = &'a Cluster> {
-    topology.clusters.values().filter(move |cluster| cluster.network.value == *network)
 }
 
 /// The clusters of every network that is named by one, declared or not.
@@ -258,26 +252,12 @@ fn first_primary<'a>(topology: &'a Topology, remote: &Cluster) -> Option<&'a Clu
     topology.clusters.get(&name.value).filter(|cluster| cluster.is_primary())
 }
 
-/// The remotes that reach a primary through its east-west gateway at the gateway's own address.
-fn remotes_through_gateway<'a>(
-    topology: &'a Topology,
-    primary: &'a Cluster,
-) -> impl Iterator<Item = &'a Cluster> {
-    let through = primary.control_plane.address.is_none()
-        && topology.exposure(primary) == Expose::EastWestGateway
-        && topology.gateway_of(primary).is_some();
-    topology.clusters.values().filter(move |remote| {
-        through
-            && remote.control_plane.address.is_none()
-            && remote.primaries().first().is_some_and(|name| name.value == primary.name.value)
-    })
-}
-
 /// Every declared address at which a remote is to reach its control plane.
 fn control_plane_addresses(topology: &Topology) -> impl Iterator<Item = Spanned<Host>> {
+    let overview = topology.overview();
     let mut addresses: Vec<Spanned<Host>> = Vec::new();
     for remote in topology.clusters.values().filter(|cluster| !cluster.is_primary()) {
-        if !matches!(topology.entrance(remote), Entrance::Declared(_)) {
+        if !matches!(overview.entrance(remote), Entrance::Declared(_)) {
             continue;
         }
         if let Some(own) = &remote.control_plane.address {

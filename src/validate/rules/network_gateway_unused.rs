@@ -11,14 +11,15 @@ static CODE: Code = Code {
 pub(super) const RULE: Rule = Rule::new(&CODE, check);
 
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
-    for network in topology.networks.values() {
-        let Some(settings) = &network.east_west_gateway else { continue };
-        let mut clusters = clusters_on(topology, &network.name.value).peekable();
-        // A network without clusters is network-unused, one that needs a gateway network-without-gateway.
-        if clusters.peek().is_none() || topology.spans_networks() {
-            continue;
-        }
-        if clusters.all(|cluster| topology.gateway_of(cluster).is_none()) {
+    let overview = topology.overview();
+    // With several networks every cluster has one; a network without is network-without-gateway.
+    if overview.spans_networks() {
+        return;
+    }
+    for (name, clusters) in by_network(topology) {
+        let settings = topology.networks.get(name).and_then(|network| network.east_west_gateway.as_ref());
+        let Some(settings) = settings else { continue };
+        if clusters.iter().all(|cluster| overview.gateway_of(cluster).is_none()) {
             found.push(
                 Diagnostic::warning(&CODE, settings.span, "no cluster of this network has a gateway")
                     .with_help(

@@ -18,6 +18,7 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
         }
         let declared = topology.networks.keys().map(|network| network.as_str());
         found.push(Diagnostic::error(&CODE, name.span, "no network is called this").with_help(suggestion(
+            "Declared",
             found.len(),
             name.as_str(),
             declared,

@@ -15,8 +15,9 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     if topology.clusters.values().any(|cluster| !topology.networks.contains_key(&cluster.network.value)) {
         return;
     }
+    let used = by_network(topology);
     for network in topology.networks.values() {
-        if clusters_on(topology, &network.name.value).next().is_none() {
+        if !used.contains_key(&network.name.value) {
             found.push(
                 Diagnostic::warning(&CODE, network.name.span, "declared here, and named by no cluster")
                     .with_help("remove it, or put a cluster on it."),

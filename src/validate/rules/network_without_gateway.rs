@@ -15,12 +15,13 @@ const SHOWN: usize = 3;
 pub(super) const RULE: Rule = Rule::new(&CODE, check);
 
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
-    if !topology.spans_networks() {
+    let overview = topology.overview();
+    if !overview.spans_networks() {
         return;
     }
     for (name, clusters) in by_network(topology) {
         let Some(network) = topology.networks.get(name) else { continue };
-        if clusters.iter().any(|cluster| topology.gateway_of(cluster).is_some()) {
+        if clusters.iter().any(|cluster| overview.gateway_of(cluster).is_some()) {
             continue;
         }
         let mut finding =

@@ -18,7 +18,7 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
             }
             let primaries = topology.primaries().map(|primary| primary.name.as_str());
             found.push(
-                Diagnostic::error(&CODE, name.span, "no cluster is called this").with_help(suggestion_of(
+                Diagnostic::error(&CODE, name.span, "no cluster is called this").with_help(suggestion(
                     "Primaries",
                     found.len(),
                     name.as_str(),

@@ -15,6 +15,7 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     if topology.primaries().next().is_none() {
         return;
     }
+    let primaries = listed(topology.primaries().map(|primary| primary.name.as_str()));
     for remote in topology.clusters.values() {
         for name in remote.primaries() {
             let Some(server) = topology.clusters.get(&name.value) else { continue };
@@ -27,7 +28,6 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
                 Diagnostic::error(&CODE, name.span, format!("{} hosts no control plane", name.value))
                     .with_label(server.role.span, format!("{} is a remote itself", name.value))
             };
-            let primaries = listed(topology.primaries().map(|primary| primary.name.as_str()));
             found.push(
                 finding.with_help(format!("name a primary ({primaries}), or make this one a primary.")),
             );

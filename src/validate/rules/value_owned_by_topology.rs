@@ -20,8 +20,9 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
             check_key(key, values, found);
         }
     }
+    let overview = topology.overview();
     for cluster in topology.clusters.values() {
-        let gateway: Option<EffectiveGateway> = topology.gateway_of(cluster);
+        let gateway: Option<EffectiveGateway> = overview.gateway_of(cluster);
         for (chart, values) in &cluster.values.by_chart {
             let owned =
                 OWNED_KEYS.iter().filter(|key| key.chart == *chart && key.holds_with(gateway.as_ref()));
