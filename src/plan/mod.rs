@@ -42,4 +42,4 @@ pub use reads::{ClusterReads, reads};
 pub use step::{Mode, Plan, PlannedCluster, RootOutlook, Step, Unmet};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

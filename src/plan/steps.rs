@@ -87,5 +87,9 @@ pub(super) fn hold_back<'u>(
     for step in steps {
         step.held_by = step.after.iter().filter_map(|unit| held.get(unit)).flatten().cloned().collect();
         held.insert(step.unit.clone(), step.held_by.clone());
+        if !step.held_by.is_empty() && step.writes().next().is_none() {
+            // What its condition looks at may be out of sight: not known is not the same as not met.
+            step.unmet = None;
+        }
     }
 }

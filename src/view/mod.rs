@@ -6,4 +6,5 @@ pub mod compile;
 pub mod diagnostics;
 mod excerpt;
 pub mod graph;
+pub mod plan;
 pub mod progress;

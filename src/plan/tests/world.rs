@@ -259,7 +259,7 @@ fn control(value: &mut Value, position: usize) {
 }
 
 /// A live object after an apply of ours: merged by field, owned by us.
-fn applied(object: &Object, old: Option<&Object>, uid: &str) -> Object {
+pub(crate) fn applied(object: &Object, old: Option<&Object>, uid: &str) -> Object {
     let mut value = old.map_or_else(|| json!({}), |old| old.clone().into_value());
     merge(&mut value, &object.clone().into_value());
     if old.is_none() {

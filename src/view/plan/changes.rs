@@ -1,0 +1,119 @@
+//! One object's change as lines.
+
+use jiff::Timestamp;
+
+use super::dangers::cuts_traffic;
+use super::paint::{Sign, painted};
+use super::values::field_words;
+use crate::diagnostic::counted;
+use crate::plan::{Action, Author, Cause, Change, Conflicts, Plan};
+use crate::view::diagnostics::Look;
+use crate::view::excerpt::tamed;
+
+/// How far a path may push its value to the right.
+const PATH_WIDTH: usize = 48;
+
+/// The object, why it changes, and each of its fields.
+pub(super) fn change_lines(change: &Change, plan: &Plan, look: Look) -> Vec<String> {
+    let sign = Sign::of(change);
+    let remarks = remarks(change, plan);
+    let head = format!("{} {}", sign.character(), tamed(&change.object.to_string()));
+    let mut lines = vec![match remarks.is_empty() {
+        true => painted(&head, sign, look),
+        false => format!("{}    {}", painted(&head, sign, look), remarks.join("; ")),
+    }];
+    let paths: Vec<String> = change.fields.iter().map(|field| tamed(&field.path).into_owned()).collect();
+    let width = paths.iter().map(|path| path.chars().count()).filter(|width| *width <= PATH_WIDTH).max();
+    for (field, path) in change.fields.iter().zip(paths) {
+        let words = field_words(field, &plan.root);
+        let line = format!("    {path:width$}  {}", words.beside, width = width.unwrap_or(0));
+        lines.push(line.trim_end().to_owned());
+        lines.extend(words.below.into_iter().map(|line| format!("      {line}")));
+    }
+    lines
+}
+
+/// Why, and what comes of it.
+pub(super) fn remarks(change: &Change, plan: &Plan) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if change.restarts() {
+        remarks.push("restarts".to_owned());
+    }
+    if cuts_traffic(change) {
+        remarks.push("cuts traffic through it".to_owned());
+    }
+    if let Some(drift) = drift(change, plan.at) {
+        remarks.push(drift);
+    }
+    if change.cause == Cause::Value && change.action.writes() {
+        remarks.push("a value of another unit changed".to_owned());
+    }
+    remarks.extend(change.note.as_deref().map(|note| tamed(note).into_owned()));
+    remarks.extend(taken(change));
+    remarks
+}
+
+/// Who made a live object differ, and how long ago.
+fn drift(change: &Change, now: Timestamp) -> Option<String> {
+    match (&change.cause, change.action) {
+        (Cause::Drift(_), Action::NoOp | Action::Keep) => None,
+        (Cause::Drift(Some(author)), _) => Some(format!("changed by {}", author_words(author, now))),
+        (Cause::Drift(None), Action::Update) => Some("changed by others".to_owned()),
+        // What was deleted says so in its note.
+        (Cause::Drift(None), _) | (Cause::Topology | Cause::Value, _) => None,
+    }
+}
+
+/// Whose fields are taken, where that is not the drift that is set right.
+pub(super) fn taken(change: &Change) -> Option<String> {
+    if change.conflicts != Conflicts::Force || matches!(change.cause, Cause::Drift(_)) {
+        return None;
+    }
+    let mut holders: Vec<String> = change
+        .fields
+        .iter()
+        .filter(|field| field.after.is_some())
+        .filter_map(|field| field.by.as_ref())
+        .map(|author| tamed(&author.manager).into_owned())
+        .collect();
+    let fields = counted(holders.len(), "field", "fields");
+    holders.sort();
+    holders.dedup();
+    (!holders.is_empty()).then(|| format!("takes {fields} from {}", holders.join(", ")))
+}
+
+fn author_words(author: &Author, now: Timestamp) -> String {
+    let manager = tamed(&author.manager);
+    match author.time.as_deref().and_then(|time| time.parse::<Timestamp>().ok()) {
+        Some(time) => format!("{manager}, {}", ago(now, time)),
+        None => manager.into_owned(),
+    }
+}
+
+/// `2 hours ago`.
+fn ago(now: Timestamp, then: Timestamp) -> String {
+    let seconds = now.as_second().saturating_sub(then.as_second());
+    let (count, one, many) = match seconds {
+        ..60 => return "just now".to_owned(),
+        60..3_600 => (seconds / 60, "minute", "minutes"),
+        3_600..172_800 => (seconds / 3_600, "hour", "hours"),
+        172_800.. => (seconds / 86_400, "day", "days"),
+    };
+    format!("{} ago", counted(usize::try_from(count).unwrap_or(usize::MAX), one, many))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_told_in_the_largest_unit_that_fits() {
+        let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+        let said = |time: &str| ago(now, time.parse().unwrap());
+        assert_eq!(said("2026-11-20T11:59:30Z"), "just now");
+        assert_eq!(said("2026-11-20T11:59:00Z"), "1 minute ago");
+        assert_eq!(said("2026-11-20T10:00:00Z"), "2 hours ago");
+        assert_eq!(said("2026-11-17T10:00:00Z"), "3 days ago");
+        assert_eq!(said("2027-01-01T00:00:00Z"), "just now");
+    }
+}
