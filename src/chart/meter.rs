@@ -5,9 +5,9 @@ use std::cell::Cell;
 use super::error::{Fault, Limit};
 
 /// Units of work: steps of templates, values that functions visit, bytes they make.
-pub(super) const MOST_STEPS: u64 = 50_000_000;
+pub(super) const MOST_STEPS: u64 = 5_000_000;
 /// Bytes that templates and functions write, intermediate texts included.
-pub(super) const MOST_BYTES: usize = 256 << 20;
+pub(super) const MOST_BYTES: usize = 64 << 20;
 /// Calls and constructs inside each other; a level takes some kilobytes of stack.
 pub(super) const MOST_DEPTH: u32 = 250;
 /// Levels of a value that is written, compared, merged or copied.

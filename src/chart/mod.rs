@@ -36,3 +36,6 @@ pub use input::{Capabilities, KubeVersion, Operation, ReleaseInfo};
 pub use load::Chart;
 pub use manifest::Manifest;
 pub use render::render;
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The one integration binary: a module for each part of the tool, `support` for what they share.
 
 mod apply;
+mod chart_language;
 mod chart_oracle;
 mod clusters;
 mod compile;

@@ -59,21 +59,29 @@ pub(super) fn to_int64(value: &Value) -> i64 {
     }
 }
 
-/// spf13/cast: a decimal number, of which `.0` at the end and zeros at the start are cut off.
+/// spf13/cast: a number in any of Go's bases, `.0` at its end cut off.
 fn integer_of_text(text: &str) -> i64 {
     let text = match text.split_once('.') {
         Some((whole, zeros)) if zeros.bytes().all(|byte| byte == b'0') => whole,
         Some(_) | None => text,
     };
-    let (sign, digits) = match text.strip_prefix(['-', '+']) {
-        Some(digits) => (&text[..1], digits),
-        None => ("", text),
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    if digits.is_empty() {
+    let (base, digits) = match digits.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (16, &digits[2..]),
+        [b'0', b'o' | b'O', ..] => (8, &digits[2..]),
+        [b'0', b'b' | b'B', ..] => (2, &digits[2..]),
+        [b'0', _, ..] => (8, &digits[1..]),
+        _ => (10, digits),
+    };
+    let digits = digits.replace('_', "");
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(base)) {
         return 0;
     }
-    let digits = digits.trim_start_matches('0');
-    if digits.is_empty() { 0 } else { format!("{sign}{digits}").parse().unwrap_or(0) }
+    let magnitude = i128::from_str_radix(&digits, base).unwrap_or(0);
+    i64::try_from(if negative { -magnitude } else { magnitude }).unwrap_or(0)
 }
 
 /// What sprig's `toFloat64` makes of a value.

@@ -189,7 +189,11 @@ impl Bound {
         let pre = suffix.split('+').next().unwrap_or_default();
         let parts: Vec<&str> = numbers.split('.').collect();
         let is_open = |at: usize| parts.get(at).is_none_or(|part| matches!(*part, "x" | "X" | "*"));
-        if parts.len() > 3 || parts.iter().any(|part| part.is_empty()) {
+        let well_formed = |part: &&str| {
+            matches!(*part, "x" | "X" | "*")
+                || (!part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        if parts.len() > 3 || !parts.iter().all(well_formed) {
             return None;
         }
         let (open, version) = if is_open(0) {

@@ -52,7 +52,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     plain("hasPrefix", 2, 2, |_, args| Ok(Value::Bool(text(&args[1])?.starts_with(text(&args[0])?)))),
     plain("hasSuffix", 2, 2, |_, args| Ok(Value::Bool(text(&args[1])?.ends_with(text(&args[0])?)))),
     plain("replace", 3, 3, replace),
-    plain("quote", 0, ANY, |meter, args| joined_with(meter, args, |text| quoted(text))),
+    plain("quote", 0, ANY, |meter, args| joined_with(meter, args, quoted)),
     plain("squote", 0, ANY, |meter, args| joined_with(meter, args, |text| format!("'{text}'"))),
     plain("cat", 0, ANY, cat),
     plain("indent", 2, 2, |meter, args| indent(meter, args, "")),

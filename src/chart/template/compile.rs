@@ -52,6 +52,14 @@ fn offset(at: usize) -> Offset {
     Offset::try_from(at).unwrap_or(Offset::MAX)
 }
 
+/// What gotmpl calls the parts of an action, and what a chart's author does.
+const GOTMPL_WORDS: &[(&str, &str)] = &[
+    ("expected RightParen", "expected `)`"),
+    ("expected RightDelim", "expected `}}`"),
+    ("got RightDelim (\"\")", "got `}}`"),
+    ("got RightTrimDelim (\"\")", "got `-}}`"),
+];
+
 fn refused_by_parser(source: &Source, error: TemplateError) -> Refused {
     let (line, column, what) = match error {
         TemplateError::Parse { line, col, message, .. } | TemplateError::Lex { line, col, message, .. } => {
@@ -59,6 +67,7 @@ fn refused_by_parser(source: &Source, error: TemplateError) -> Refused {
         }
         other => (0, 0, other.to_string()),
     };
+    let what = GOTMPL_WORDS.iter().fold(what, |what, (theirs, ours)| what.replace(theirs, ours));
     let start: usize = source.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let inside: usize = source.text[start..].chars().take(column.saturating_sub(1)).map(char::len_utf8).sum();
     Refused { at: offset(start + inside), fault: Fault::Syntax(what) }

@@ -1,0 +1,155 @@
+//! Rendering charts in process against the helm process.
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use stolos::chart::{Capabilities, Chart, ReleaseInfo, embedded, render};
+
+use crate::table::{Against, Chosen, Row, median};
+
+const KUBE_VERSION: &str = "1.33.0";
+
+struct Case {
+    name: String,
+    chart: Charts,
+    folder: PathBuf,
+    values: Value,
+    /// How many times as fast as the helm process.
+    times: f64,
+}
+
+enum Charts {
+    Embedded(&'static Chart),
+    Official(Box<Chart>),
+}
+
+impl Case {
+    fn chart(&self) -> &Chart {
+        match &self.chart {
+            Charts::Embedded(chart) => chart,
+            Charts::Official(chart) => chart,
+        }
+    }
+}
+
+pub(crate) fn rows(chosen: &Chosen) -> Vec<Row> {
+    let cases = embedded_cases().into_iter().chain(official_cases());
+    cases.filter(|case| chosen.has(&case.name)).map(|case| row(&case)).collect()
+}
+
+fn embedded_cases() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/chart/embedded");
+    let case = |name: &str, chart: &'static Chart, values: Value, times| Case {
+        name: format!("chart: embedded {name}"),
+        folder: folder.join(chart.name()),
+        chart: Charts::Embedded(chart),
+        values,
+        times,
+    };
+    vec![
+        case("base", embedded::base(), json!({}), 5.0),
+        case("istiod", embedded::istiod(), json!({}), 20.0),
+        case("istiod, remote profile", embedded::istiod(), remote(), 20.0),
+        case("gateway", embedded::gateway(), east_west(), 20.0),
+    ]
+}
+
+fn remote() -> Value {
+    json!({ "profile": "remote", "global": { "remotePilotAddress": "203.0.113.7" } })
+}
+
+fn east_west() -> Value {
+    json!({ "name": "istio-eastwestgateway", "networkGateway": "network1" })
+}
+
+/// Istio's own charts, where a folder of them is at hand.
+fn official_cases() -> Vec<Case> {
+    let Some(folder) = std::env::var_os("STOLOS_ISTIO_CHARTS") else { return Vec::new() };
+    let mut cases = Vec::new();
+    for folder in charts_in(Path::new(&folder)) {
+        let chart = chart(&folder);
+        let (values, times) = match chart.name() {
+            "base" => (json!({}), 5.0),
+            "istiod" => (json!({}), 20.0),
+            "gateway" => (east_west(), 20.0),
+            _ => continue,
+        };
+        let version = folder.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        let name = format!("chart: official {} {version}", chart.name());
+        cases.push(Case { name, chart: Charts::Official(Box::new(chart)), folder, values, times });
+    }
+    cases
+}
+
+fn charts_in(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut level = vec![folder.to_owned()];
+    for _ in 0..3 {
+        let mut next = Vec::new();
+        for folder in level {
+            if folder.join("Chart.yaml").is_file() {
+                found.push(folder);
+            } else {
+                let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+                next.extend(entries.map(|entry| entry.path()).filter(|path| path.is_dir()));
+            }
+        }
+        level = next;
+    }
+    found.sort();
+    found
+}
+
+fn chart(folder: &Path) -> Chart {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).expect("a folder of the chart").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).expect("below the chart").to_string_lossy().into_owned();
+                files.push((name, std::fs::read(&path).expect("a readable file")));
+            }
+        }
+    }
+    Chart::load(files).expect("a chart of Istio loads")
+}
+
+fn row(case: &Case) -> Row {
+    let release = ReleaseInfo::new("bench", "istio-system");
+    let capabilities = Capabilities::of_kubernetes(KUBE_VERSION).expect("a version");
+    let ours = median(50, || {
+        let manifests = render(case.chart(), black_box(&case.values), &release, &capabilities);
+        black_box(manifests.expect("the values are taken"));
+    });
+    let against = match helm() {
+        Some(helm) => Against::Other { name: "helm", takes: of_helm(&helm, case), times: case.times },
+        None => Against::Nothing("no helm to compare with"),
+    };
+    Row { name: case.name.clone(), ours, against }
+}
+
+fn helm() -> Option<PathBuf> {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/helm");
+    std::env::var_os("STOLOS_HELM").map(PathBuf::from).or_else(|| built.is_file().then_some(built))
+}
+
+fn of_helm(helm: &Path, case: &Case) -> std::time::Duration {
+    let values = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tmp/bench-values.json");
+    std::fs::create_dir_all(values.parent().expect("a folder")).expect("a folder for values");
+    std::fs::write(&values, case.values.to_string()).expect("values are written");
+    median(5, || {
+        let output = Command::new(helm)
+            .args(["template", "bench"])
+            .arg(&case.folder)
+            .args(["--namespace", "istio-system", "--kube-version", KUBE_VERSION, "--values"])
+            .arg(&values)
+            .output()
+            .expect("helm starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    })
+}
