@@ -90,10 +90,11 @@ impl Reach {
         for given in self.context.iter().filter(|given| !clusters.contains_key(&given.cluster)) {
             let known = clusters.keys().map(ClusterName::as_str);
             let message = format!("--context {}={}: there is no such cluster", given.cluster, given.context);
-            failures.push(
-                Failure::new(&CONTEXT_OF_NO_CLUSTER, message)
-                    .with_help(did_you_mean(given.cluster.as_str(), "Declared", known)),
-            );
+            failures.push(Failure::new(&CONTEXT_OF_NO_CLUSTER, message).with_help(did_you_mean(
+                given.cluster.as_str(),
+                "Declared",
+                known,
+            )));
         }
         let contexts = match Contexts::read(&self.files()) {
             Ok(contexts) => contexts,

@@ -25,8 +25,17 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
 }
 
 /// The codes of the command line: what it writes, and what it is asked.
-static CODES: &[&Code] =
-    &[&FILE_KIND_UNKNOWN, &FILE_EXISTS, &OUTPUT_UNWRITABLE, &COMPILED_DIFFERS, &CODE_UNKNOWN, &UNIT_UNKNOWN];
+static CODES: &[&Code] = &[
+    &FILE_KIND_UNKNOWN,
+    &FILE_EXISTS,
+    &OUTPUT_UNWRITABLE,
+    &COMPILED_DIFFERS,
+    &CODE_UNKNOWN,
+    &UNIT_UNKNOWN,
+    &RUNTIME_UNAVAILABLE,
+    &super::clusters::CONTEXT_OF_NO_CLUSTER,
+    &super::run::APPROVAL_MISSING,
+];
 
 /// A topology's file name says no language.
 pub(super) static FILE_KIND_UNKNOWN: Code = Code {
@@ -67,6 +76,17 @@ pub(super) static CODE_UNKNOWN: Code = Code {
     page: "\
 A code stands in brackets behind `error` or `warning`: `error[network-unknown]`. `stolos explain`
 without one lists all of them.
+",
+};
+
+/// No threads.
+pub(super) static RUNTIME_UNAVAILABLE: Code = Code {
+    name: "runtime-unavailable",
+    summary: "the system gives no threads to work with",
+    page: "\
+Clusters are read and written side by side, which takes a few threads and an event queue of the system. It
+gave none: a limit on processes or open files is reached (`ulimit -u`, `ulimit -n`). Raise it, or end
+something else, and run the same command again.
 ",
 };
 

@@ -41,12 +41,10 @@ mod tests {
     #[test]
     fn a_span_of_time_has_units() {
         let read = |text: &str| duration(text).ok().map(|time| time.as_secs());
+        assert_eq!(["90s", "5m", "1h30m", "1h1m1s"].map(read), [Some(90), Some(300), Some(5400), Some(3661)]);
         assert_eq!(
-            ["90s", "5m", "1h30m", "1h1m1s"].map(read),
-            [Some(90), Some(300), Some(5400), Some(3661)]
-        );
-        assert_eq!(
-            ["", "5", "0s", "m", "5d", "1m1h", "1s1s", "-5s", "5.5s", "5µ", "99999999999999999999h"].map(read),
+            ["", "5", "0s", "m", "5d", "1m1h", "1s1s", "-5s", "5.5s", "5µ", "99999999999999999999h"]
+                .map(read),
             [None; 11]
         );
     }

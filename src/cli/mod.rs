@@ -5,14 +5,23 @@
 //! A verb reads files, calls the stages in their order and hands what they give
 //! to `view`; it decides nothing about meshes. stdout is data, stderr is talk.
 
+mod apply;
+mod clusters;
 mod codes;
 mod compile;
 mod desired;
+mod destroy;
+mod duration;
 mod explain;
 mod folder;
 mod graph;
 mod init;
+mod interrupts;
 mod load;
+mod mesh;
+mod plan;
+mod run;
+mod sandbox;
 mod schema;
 mod terminal;
 mod validate;
@@ -43,6 +52,10 @@ enum Command {
     Validate(validate::Args),
     Graph(graph::Args),
     Compile(compile::Args),
+    Plan(plan::Args),
+    Apply(apply::Args),
+    Destroy(destroy::Args),
+    Sandbox(sandbox::Args),
     Explain(explain::Args),
     Schema(schema::Args),
 }
@@ -85,6 +98,8 @@ enum Stop {
     },
     /// An operation failed.
     Failure(Box<Failure>),
+    /// Several did, none because of another.
+    Failures(Vec<Failure>),
     /// Whoever read stdout has gone: no fault, and nobody to tell.
     OutputClosed,
 }
@@ -113,7 +128,26 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, terminal: &mut Termina
             terminal.talk(&view::diagnostics::failure(&failure, look));
             Exit::Error
         }
+        Err(Stop::Failures(failures)) => {
+            let look = terminal.talk_look();
+            let told: Vec<String> =
+                failures.iter().map(|failure| view::diagnostics::failure(failure, look)).collect();
+            terminal.talk(&told.join("\n"));
+            Exit::Error
+        }
         Err(Stop::OutputClosed) => Exit::Done,
+    }
+}
+
+/// Runs what has to do with clusters. Only such verbs pay for a runtime.
+fn on_runtime<T>(work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => {
+            let message = format!("the system gives no threads to work with: {error}");
+            Err(Failure::new(&codes::RUNTIME_UNAVAILABLE, message).into())
+        }
     }
 }
 
@@ -123,6 +157,10 @@ fn dispatch(command: &Command, terminal: &mut Terminal) -> Result<Exit, Stop> {
         Command::Validate(args) => validate::run(args, terminal),
         Command::Graph(args) => graph::run(args, terminal),
         Command::Compile(args) => compile::run(args, terminal),
+        Command::Plan(args) => plan::run(args, terminal),
+        Command::Apply(args) => apply::run(args, terminal),
+        Command::Destroy(args) => destroy::run(args, terminal),
+        Command::Sandbox(args) => sandbox::run(args, terminal),
         Command::Explain(args) => explain::run(args, terminal),
         Command::Schema(args) => schema::run(args, terminal),
     }

@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
 }
 
 async fn planned(args: &Args, mesh: &Mesh, terminal: &mut Terminal) -> Result<Exit, Stop> {
-    terminal.warn(&mesh.loaded);
+    mesh.loaded.warn(terminal);
     let conflicts = if args.force_conflicts { Conflicts::Force } else { Conflicts::Refuse };
     let plan = mesh.plan(Mode::Apply, conflicts).await?;
     let text = match args.format {

@@ -12,6 +12,7 @@ use super::duration::duration;
 use super::interrupts::Interrupts;
 use super::load::TopologyPath;
 use super::mesh::Mesh;
+use super::terminal::Drawing;
 use super::{Exit, Stop, Terminal};
 use crate::apply::{self, Job, Options, StepOutcome, Summary};
 use crate::diagnostic::{Code, Failure};
@@ -83,7 +84,7 @@ async fn planned(
     mesh: &Mesh,
     terminal: &mut Terminal,
 ) -> Result<Exit, Stop> {
-    terminal.warn(&mesh.loaded);
+    mesh.loaded.warn(terminal);
     let plan = mesh.plan(words.mode, conflicts).await?;
     let flags = args.reach.to_string();
     let again = format!("stolos {} {flags}{}", words.verb, mesh.loaded.about);
@@ -119,8 +120,11 @@ async fn planned(
 fn approved(words: &Words, again: &str, terminal: &mut Terminal) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         let message = format!("stolos {} asks on a terminal, and there is none", words.verb);
-        return Err(Failure::new(&APPROVAL_MISSING, message)
-            .with_help(again.replacen(words.verb, &format!("{} --auto-approve", words.verb), 1)));
+        return Err(Failure::new(&APPROVAL_MISSING, message).with_help(again.replacen(
+            words.verb,
+            &format!("{} --auto-approve", words.verb),
+            1,
+        )));
     }
     terminal.talk(&format!("\n{} ", words.question));
     let mut answer = String::new();
@@ -143,7 +147,7 @@ fn exit(plan: &Plan, summary: &Summary) -> Exit {
 /// Runs a job and tells how it goes; none where it was abandoned.
 async fn watched(job: Job, terminal: &mut Terminal) -> Option<Summary> {
     let mut progress = Progress::new(&job.plan, job.options.timeout);
-    let block = terminal.redraws().then(block);
+    let block = (terminal.drawing() == Drawing::Over).then(block);
     let start = Instant::now();
     let (events, mut news) = mpsc::unbounded_channel();
     let (stopper, stop) = watch::channel(apply::Stop::Go);

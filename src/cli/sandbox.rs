@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
 
 async fn served(args: &ServeArgs, terminal: &mut Terminal) -> Result<Exit, Stop> {
     let loaded = load(args.topology.one()?, Use::Sandbox)?;
-    terminal.warn(&loaded);
+    loaded.warn(terminal);
     let desired = desired(&loaded)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut interrupts = Interrupts::new();

@@ -19,6 +19,16 @@ pub struct Terminal {
     err: Box<dyn Write>,
     data_look: Look,
     talk_look: Look,
+    drawing: Drawing,
+}
+
+/// Whether stderr can be drawn anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Drawing {
+    /// Lines stay as they are: a file, a pipe, a dumb terminal.
+    Lines,
+    /// Lines can be drawn over.
+    Over,
 }
 
 impl fmt::Debug for Terminal {
@@ -33,8 +43,8 @@ impl fmt::Debug for Terminal {
 impl Terminal {
     /// Those of this process: colours on a terminal unless `NO_COLOR` is set, as wide as `COLUMNS` says.
     pub fn of_process() -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-            || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let is_dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || is_dumb;
         let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).unwrap_or(COLUMNS);
         let look = |is_terminal: bool| Look {
             colours: if is_terminal && !refused { Colours::On } else { Colours::Off },
@@ -43,6 +53,7 @@ impl Terminal {
         Self {
             data_look: look(io::stdout().is_terminal()),
             talk_look: look(io::stderr().is_terminal()),
+            drawing: if io::stderr().is_terminal() && !is_dumb { Drawing::Over } else { Drawing::Lines },
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
         }
@@ -56,6 +67,11 @@ impl Terminal {
     /// What stderr can show.
     pub fn talk_look(&self) -> Look {
         self.talk_look
+    }
+
+    /// Whether what is said can be drawn over later.
+    pub(super) fn drawing(&self) -> Drawing {
+        self.drawing
     }
 
     /// Writes what the command was asked for.

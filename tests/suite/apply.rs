@@ -1,6 +1,14 @@
 //! Plans that become live, on simulated clusters.
 
-use stolos::plan::Mode;
+use std::time::Duration;
+
+use serde_json::json;
+use stolos::apply::{Event, StepOutcome, Stop};
+use stolos::graph::Unit;
+use stolos::object::{Object, ObjectRef};
+use stolos::plan::{Inventory, Mode};
+use stolos::sandbox::WriteOptions;
+use tokio::sync::watch;
 
 use crate::support::meshes::{Meshes, desired, folder, topology_text, writes};
 
@@ -53,4 +61,187 @@ async fn two_primaries_on_two_networks_come_and_go() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mixed_mesh_comes_and_goes() {
     there_and_back("mixed.yaml").await;
+}
+
+const SHARED: &str = "primary-remote-multi-network.yaml";
+
+async fn shared(test: &str) -> Meshes {
+    Meshes::open(&folder(test), desired(SHARED, &topology_text(SHARED))).await
+}
+
+fn unit(text: &str) -> Unit {
+    text.parse().expect("a unit")
+}
+
+fn reference(group: &str, kind: &str, namespace: Option<&str>, name: &str) -> ObjectRef {
+    ObjectRef {
+        group: group.to_owned(),
+        kind: kind.to_owned(),
+        namespace: namespace.map(str::to_owned),
+        name: name.to_owned(),
+    }
+}
+
+fn inventory_of(object: &Object) -> Inventory {
+    Inventory::from_object(object, &"cluster1".into()).expect("an inventory")
+}
+
+fn parent() -> ObjectRef {
+    reference("", "ConfigMap", Some("istio-system"), "stolos-mesh1")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_ends_says_what_it_saw_and_holds_back_what_depends_on_it() {
+    let folder = folder("wait-that-ends");
+    let mut meshes = Meshes::without_controllers(&folder, desired(SHARED, &topology_text(SHARED))).await;
+    meshes.options.timeout = Duration::from_secs(1);
+    let ran = meshes.apply().await;
+    let StepOutcome::Failed(failure) = &ran.summary.steps[&unit("cluster1/control-plane")] else {
+        panic!("{:#?}", ran.summary);
+    };
+    assert_eq!(failure.code.name, "wait-timeout");
+    assert_eq!(
+        failure.message,
+        "cluster1/control-plane waited 1s for Deployment istio-system/istiod to be available"
+    );
+    let held: Vec<String> =
+        ran.summary.held_back_by(&unit("cluster1/control-plane")).map(ToString::to_string).collect();
+    assert!(held.contains(&"cluster2/control-plane".to_owned()), "{held:?}");
+    // What does not depend on it was finished, and what was made is recorded.
+    for done in ["cluster1/trust", "cluster2/namespace", "cluster2/base"] {
+        assert!(matches!(ran.summary.steps[&unit(done)], StepOutcome::Done(_)), "{done}");
+    }
+    let inventory = inventory_of(&meshes.live("cluster1", &parent()).await.expect("an inventory"));
+    let istiod = &inventory.entries[&reference("apps", "Deployment", Some("istio-system"), "istiod")];
+    assert!(istiod.uid.is_some());
+    // The same command goes on from there once the cause is mended.
+    meshes.start_controllers();
+    meshes.options.timeout = Duration::from_secs(30);
+    assert!(meshes.apply().await.summary.is_complete());
+    assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_stopped_gives_up_its_waits_and_writes_its_inventories() {
+    let folder = folder("stopped");
+    let meshes = Meshes::without_controllers(&folder, desired(SHARED, &topology_text(SHARED))).await;
+    let plan = meshes.plan(Mode::Apply).await;
+    let (stopper, stop) = watch::channel(Stop::Go);
+    let ran = meshes
+        .run_telling(plan, stop, |event| {
+            if matches!(event, Event::Waiting { .. }) {
+                let _ = stopper.send(Stop::Finish);
+            }
+        })
+        .await;
+    assert!(ran.summary.was_stopped() && !ran.summary.has_failed(), "{:#?}", ran.summary);
+    assert!(ran.events.contains(&Event::Stopping));
+    let written = inventory_of(&meshes.live("cluster1", &parent()).await.expect("an inventory"));
+    for (object, entry) in &written.entries {
+        assert_eq!(
+            meshes.live("cluster1", object).await.as_ref().and_then(Object::uid),
+            entry.uid.as_deref(),
+            "{object}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_cut_off_anywhere_converges_when_it_is_repeated() {
+    for cut in [1, 6, 20, 45, 70, 90] {
+        let meshes = shared(&format!("cut-off-{cut}")).await;
+        let plan = meshes.plan(Mode::Apply).await;
+        meshes.run_until_cut(plan, cut).await;
+        let ran = meshes.apply().await;
+        assert!(ran.summary.is_complete(), "cut after {cut} events: {:#?}", ran.summary);
+        assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new(), "cut after {cut} events");
+        // Everything is recorded as made by us, so that nothing stays behind.
+        assert!(meshes.destroy().await.summary.is_complete(), "cut after {cut} events");
+        assert_eq!(meshes.applied_by_us(), Vec::<String>::new(), "cut after {cut} events");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destroy_that_is_cut_off_converges_when_it_is_repeated() {
+    for cut in [1, 20, 60] {
+        let meshes = shared(&format!("destroy-cut-off-{cut}")).await;
+        assert!(meshes.apply().await.summary.is_complete());
+        let plan = meshes.plan(Mode::Destroy).await;
+        meshes.run_until_cut(plan, cut).await;
+        let ran = meshes.destroy().await;
+        assert!(ran.summary.is_complete(), "cut after {cut} events: {:#?}", ran.summary);
+        assert_eq!(meshes.applied_by_us(), Vec::<String>::new(), "cut after {cut} events");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_there_before_is_adopted_and_stays() {
+    let meshes = shared("adopted").await;
+    let store = meshes.running.sandbox().cluster("cluster1").expect("a cluster");
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": "istio-system", "labels": {"team": "platform"}}});
+    let namespace = Object::from_value(namespace).expect("an object");
+    let name = namespace.reference();
+    store.create(namespace, &WriteOptions::by("kubectl-create")).expect("created");
+    let before = meshes.live("cluster1", &name).await.expect("it is there");
+    assert!(meshes.apply().await.summary.is_complete());
+    assert!(meshes.destroy().await.summary.is_complete());
+    let after = meshes.live("cluster1", &name).await.expect("it stays");
+    assert_eq!(after.uid(), before.uid());
+    assert_eq!(after.get(&["metadata", "labels"]), before.get(&["metadata", "labels"]));
+    assert_eq!(meshes.live("cluster1", &parent()).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_holds_something_of_others_is_kept() {
+    let meshes = shared("kept").await;
+    assert!(meshes.apply().await.summary.is_complete());
+    let store = meshes.running.sandbox().cluster("cluster1").expect("a cluster");
+    let note = json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "note", "namespace": "istio-system"}, "data": {"a": "b"}});
+    let note = Object::from_value(note).expect("an object");
+    let name = note.reference();
+    store.create(note, &WriteOptions::by("kubectl-create")).expect("created");
+    assert!(meshes.destroy().await.summary.is_complete());
+    assert!(meshes.live("cluster1", &name).await.is_some());
+    assert_eq!(meshes.live("cluster1", &parent()).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_apply_does_what_does_not_depend_on_a_cluster_that_cannot_be_read() {
+    let text = topology_text(SHARED).replace("root: generate", "root: istiod");
+    let mut meshes = Meshes::open(&folder("one-unread"), desired(SHARED, &text)).await;
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+        listener.local_addr().expect("an address")
+    };
+    meshes.reach("cluster2", &format!("http://{closed}"));
+    let plan = meshes.plan(Mode::Apply).await;
+    assert_eq!(plan.unknown.keys().map(ToString::to_string).collect::<Vec<_>>(), ["cluster2"]);
+    let ran = meshes.run(plan).await;
+    assert!(!ran.summary.has_failed(), "{:#?}", ran.summary);
+    assert!(matches!(ran.summary.steps[&unit("cluster1/expose-control-plane")], StepOutcome::Done(_)));
+    assert!(matches!(
+        ran.summary.steps[&unit("cluster1/remote-secret-cluster2")],
+        StepOutcome::Unknown { .. }
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_of_what_is_there_lists_each_kind_once_and_writes_nothing() {
+    let meshes = shared("requests").await;
+    assert!(meshes.apply().await.summary.is_complete());
+    meshes.running.forget_requests();
+    let plan = meshes.plan(Mode::Apply).await;
+    assert!(plan.is_empty());
+    for name in ["cluster1", "cluster2"] {
+        for count in meshes.running.request_counts(name) {
+            let expected = match count.verb {
+                "list" => count.count == 1 && count.resource != "secrets",
+                "get" => matches!(count.resource.as_str(), "namespaces" | "configmaps" | "secrets"),
+                _ => false,
+            };
+            assert!(expected, "{name}: {count:?}");
+        }
+    }
 }

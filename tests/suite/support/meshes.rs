@@ -62,10 +62,21 @@ impl Meshes {
     /// The clusters of a topology in a folder, with everything that clusters do by themselves.
     pub(crate) async fn open(folder: &Path, desired: Desired) -> Self {
         let mut meshes = Self::without_controllers(folder, desired).await;
-        let stores = meshes.running.sandbox().clusters().iter();
-        let members = stores.map(|store| Member { store: Arc::clone(store), servers: Vec::new() });
-        meshes.controllers = Some(controllers::start(members.collect()));
+        meshes.start_controllers();
         meshes
+    }
+
+    /// From now on things happen by themselves.
+    pub(crate) fn start_controllers(&mut self) {
+        let stores = self.running.sandbox().clusters().iter();
+        let members = stores.map(|store| Member { store: Arc::clone(store), servers: Vec::new() });
+        self.controllers = Some(controllers::start(members.collect()));
+    }
+
+    /// Reaches a cluster at another URL.
+    pub(crate) fn reach(&mut self, cluster: &str, url: &str) {
+        let transport = Transport::plain(url, Limits::default()).expect("a URL");
+        self.clusters.insert(cluster.into(), Cluster::new(cluster.into(), url, transport));
     }
 
     /// Clusters in which nothing happens by itself.
@@ -116,19 +127,46 @@ impl Meshes {
     /// Runs a plan.
     pub(crate) async fn run(&self, plan: Plan) -> Ran {
         let (_stopper, stop) = watch::channel(Stop::Go);
-        self.run_until(plan, stop).await
+        self.run_telling(plan, stop, |_| ()).await
     }
 
-    /// Runs a plan that may be stopped.
-    pub(crate) async fn run_until(&self, plan: Plan, stop: watch::Receiver<Stop>) -> Ran {
+    /// Runs a plan that may be stopped, and tells of each event as it happens.
+    pub(crate) async fn run_telling(
+        &self,
+        plan: Plan,
+        stop: watch::Receiver<Stop>,
+        tell: impl Fn(&Event),
+    ) -> Ran {
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let job = Job { plan, clusters: self.clusters.clone(), root: None, options: self.options };
-        let summary = apply::run(job, sender, stop).await;
         let mut events = Vec::new();
-        while let Ok(event) = receiver.try_recv() {
-            events.push(event);
-        }
+        let listen = async {
+            while let Some(event) = receiver.recv().await {
+                tell(&event);
+                events.push(event);
+            }
+        };
+        let (summary, ()) = tokio::join!(apply::run(job, sender, stop), listen);
         Ran { summary, events }
+    }
+
+    /// Runs a plan and drops it after so many events, as if the process had been killed.
+    pub(crate) async fn run_until_cut(&self, plan: Plan, cut: usize) {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let (_stopper, stop) = watch::channel(Stop::Go);
+        let job = Job { plan, clusters: self.clusters.clone(), root: None, options: self.options };
+        let counted = async {
+            for _ in 0..cut {
+                if receiver.recv().await.is_none() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = counted => {}
+            _ = apply::run(job, sender, stop) => {}
+        }
     }
 
     /// Plans and runs.
