@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use self::world::{World, desired, example};
+use self::world::{World, desired, example, with_charts};
 use super::*;
 use crate::compile::{Desired, Hole};
 use crate::topology::ClusterName;
@@ -37,7 +37,7 @@ fn codes(result: Result<Plan, Vec<crate::diagnostic::Failure>>) -> Vec<&'static 
 #[test]
 fn what_was_applied_is_no_change_in_every_example() {
     for name in [MULTI_NETWORK, "primary-remote.yaml", "multi-primary-multi-network.yaml", "mixed.yaml"] {
-        let desired = desired(&example(name));
+        let desired = with_charts(&example(name));
         let mut world = World::new(&desired);
         world.apply(&desired);
         let plan = world.plan(&desired).unwrap();

@@ -21,14 +21,19 @@ use crate::plan::{
 use crate::topology::{ClusterName, parse};
 use crate::trust::Root;
 
-/// What a topology asks for.
+/// What a topology asks for, its releases as a few objects each.
 pub(crate) fn desired(text: &str) -> Desired {
+    without_charts(with_charts(text))
+}
+
+/// What a topology asks for, as it is.
+pub(crate) fn with_charts(text: &str) -> Desired {
     let mut sources = Sources::default();
     let file = sources.add("mesh.yaml", text);
     let parsed = parse(&sources, &[file]);
     let topology = parsed.topology.expect("a test writes whole topologies");
     let graph = Graph::of(&topology).unwrap();
-    without_charts(compile(&topology, &graph, &BTreeMap::new()).unwrap())
+    compile(&topology, &graph, &BTreeMap::new()).unwrap()
 }
 
 /// One of the topologies of the repository.

@@ -1,11 +1,13 @@
 //! One object's change as lines.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::dangers::cuts_traffic;
 use super::paint::{Sign, painted};
 use super::values::field_words;
-use crate::diagnostic::counted;
+use crate::diagnostic::{counted, listed};
 use crate::plan::{Action, Author, Cause, Change, Conflicts, Plan};
 use crate::view::diagnostics::Look;
 use crate::view::excerpt::tamed;
@@ -13,24 +15,89 @@ use crate::view::excerpt::tamed;
 /// How far a path may push its value to the right.
 const PATH_WIDTH: usize = 48;
 
+/// How many objects with the same fields to change are told as one.
+const ALIKE: usize = 3;
+
+/// The changes of a step one after the other; those that change alike are told together.
+pub(super) fn changes_lines<'c>(
+    changes: impl Iterator<Item = &'c Change>,
+    plan: &Plan,
+    look: Look,
+) -> Vec<String> {
+    let mut told: Vec<Told> = Vec::new();
+    for change in changes {
+        let one = Told::of(change, plan);
+        // A deletion has no fields: each is told by itself.
+        let same = told.iter_mut().find(|other| {
+            !one.fields.is_empty()
+                && (other.sign, &other.remarks, &other.fields) == (one.sign, &one.remarks, &one.fields)
+        });
+        match same {
+            Some(other) => other.objects.extend(one.objects),
+            None => told.push(one),
+        }
+    }
+    told.iter().flat_map(|told| told.lines(look)).collect()
+}
+
 /// The object, why it changes, and each of its fields.
 pub(super) fn change_lines(change: &Change, plan: &Plan, look: Look) -> Vec<String> {
-    let sign = Sign::of(change);
-    let remarks = remarks(change, plan);
-    let head = format!("{} {}", sign.character(), tamed(&change.object.to_string()));
-    let mut lines = vec![match remarks.is_empty() {
-        true => painted(&head, sign, look),
-        false => format!("{}    {}", painted(&head, sign, look), remarks.join("; ")),
-    }];
-    let paths: Vec<String> = change.fields.iter().map(|field| tamed(&field.path).into_owned()).collect();
-    let width = paths.iter().map(|path| path.chars().count()).filter(|width| *width <= PATH_WIDTH).max();
-    for (field, path) in change.fields.iter().zip(paths) {
-        let words = field_words(field, &plan.root);
-        let line = format!("    {path:width$}  {}", words.beside, width = width.unwrap_or(0));
-        lines.push(line.trim_end().to_owned());
-        lines.extend(words.below.into_iter().map(|line| format!("      {line}")));
+    Told::of(change, plan).lines(look)
+}
+
+/// Changes that are told together.
+struct Told {
+    sign: Sign,
+    objects: Vec<(String, String)>,
+    remarks: Vec<String>,
+    fields: Vec<String>,
+}
+
+impl Told {
+    fn of(change: &Change, plan: &Plan) -> Self {
+        let paths: Vec<String> = change.fields.iter().map(|field| tamed(&field.path).into_owned()).collect();
+        let lengths = paths.iter().map(|path| path.chars().count());
+        let width = lengths.filter(|width| *width <= PATH_WIDTH).max().unwrap_or(0);
+        let mut fields = Vec::new();
+        for (field, path) in change.fields.iter().zip(paths) {
+            let words = field_words(field, &plan.root);
+            fields.push(format!("    {path:width$}  {}", words.beside).trim_end().to_owned());
+            fields.extend(words.below.into_iter().map(|line| format!("      {line}")));
+        }
+        Self {
+            sign: Sign::of(change),
+            objects: vec![(change.object.kind.clone(), tamed(&change.object.to_string()).into_owned())],
+            remarks: remarks(change, plan),
+            fields,
+        }
     }
-    lines
+
+    /// `14 CustomResourceDefinition, 1 ServiceAccount`.
+    fn kinds(&self) -> String {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for (kind, _) in &self.objects {
+            *counts.entry(kind).or_default() += 1;
+        }
+        let words: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        listed(words.iter().map(String::as_str))
+    }
+
+    fn lines(&self, look: Look) -> Vec<String> {
+        let heads: Vec<String> = match self.objects.len() {
+            ..ALIKE => self.objects.iter().map(|(_, object)| object.clone()).collect(),
+            many => vec![format!("{many} objects alike: {}", self.kinds())],
+        };
+        let mut lines = Vec::new();
+        for head in &heads {
+            let head = painted(&format!("{} {head}", self.sign.character()), self.sign, look);
+            lines.push(match self.remarks.is_empty() {
+                true => head,
+                false => format!("{head}    {}", self.remarks.join("; ")),
+            });
+            lines.extend(self.fields.iter().cloned());
+        }
+        lines
+    }
 }
 
 /// Why, and what comes of it.

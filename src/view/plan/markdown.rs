@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::changes::change_lines;
+use super::changes::{change_lines, changes_lines};
 use super::dangers::{dangers, verdict};
 use super::sentences::{heading, no_changes, sentences, totals};
 use super::steps::{is_all_new, shown_changes, shown_steps, step_words};
@@ -142,12 +142,14 @@ fn block(plan: &Plan, name: &ClusterName, shown: &[&Step]) -> String {
             format!("{} {}  {}", words.sign.character(), step.unit.kind, words.detail).trim_end().to_owned(),
         );
         lines.extend(words.later.iter().map(|line| format!("    {line}")));
-        for change in shown_changes(step) {
+        let told = match is_all_new(step) {
             // A new object goes without fields: its name is all there is to say.
-            let changed = change_lines(change, plan, plain);
-            let depth = if is_all_new(step) { 1 } else { changed.len() };
-            lines.extend(changed.into_iter().take(depth).map(|line| format!("    {line}")));
-        }
+            true => shown_changes(step)
+                .filter_map(|change| change_lines(change, plan, plain).into_iter().next())
+                .collect(),
+            false => changes_lines(shown_changes(step), plan, plain),
+        };
+        lines.extend(told.into_iter().map(|line| format!("    {line}")));
         if let Some(unmet) = &step.unmet.as_ref().filter(|_| step.writes().next().is_none()) {
             lines.extend(unmet.facts.iter().map(|fact| format!("    {}", tamed(fact))));
         }

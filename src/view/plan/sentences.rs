@@ -1,5 +1,7 @@
 //! What a plan means for the mesh, in a few sentences.
 
+use std::collections::BTreeMap;
+
 use super::steps::is_first;
 use crate::diagnostic::{counted, listed};
 use crate::graph::UnitKind;
@@ -23,7 +25,9 @@ pub(super) fn heading(plan: &Plan) -> String {
 /// What changes for clusters, gateways and trust; nothing where nothing does.
 pub(super) fn sentences(plan: &Plan) -> Vec<String> {
     let mut sentences = match plan.mode {
-        Mode::Apply => [joins(plan), gateways(plan), certificates(plan), drifts(plan)].concat(),
+        Mode::Apply => {
+            [joins(plan), gateways(plan), restarts(plan), certificates(plan), drifts(plan)].concat()
+        }
         Mode::Destroy => leaves(plan),
     };
     sentences.extend(
@@ -83,6 +87,19 @@ fn gateways(plan: &Plan) -> Vec<String> {
         sentences.push(format!("{} {verb}", listed(loses.iter().copied())));
     }
     sentences
+}
+
+/// Workloads whose pods start anew.
+fn restarts(plan: &Plan) -> Vec<String> {
+    let mut clusters: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for step in &plan.steps {
+        for change in step.writes().filter(|change| change.restarts()) {
+            let names = clusters.entry(change.object.to_string()).or_default();
+            names.push(step.unit.cluster.as_str());
+        }
+    }
+    let sentence = |(object, names): (String, Vec<&str>)| format!("{object} restarts in {}", listed(names));
+    clusters.into_iter().map(sentence).collect()
 }
 
 /// Clusters whose istiod gets another certificate than it has.

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::compile::Desired;
-use crate::plan::tests::world::{World, desired, example, now};
+use crate::plan::tests::world::{World, desired, example, now, with_charts};
 use crate::plan::{Inputs, Plan, destroy};
 use crate::view::diagnostics::{Colours, Look};
 
@@ -247,5 +247,30 @@ stage 6
 5 other units are as they should be.
 Plan: 1 to change in 1 step over 1 stage. Nothing restarts, nothing is deleted.
 "
+    );
+}
+
+#[test]
+fn another_version_says_what_restarts_and_tells_what_changes_alike_together() {
+    let text_of = |version: &str| example("primary-remote-multi-network.yaml").replace("1.30.3", version);
+    let old = with_charts(&text_of("1.30.3"));
+    let mut world = World::new(&old);
+    world.apply(&old);
+    let shown = text(&world.plan(&with_charts(&text_of("1.30.2"))).unwrap(), PLAIN);
+    let start: Vec<&str> = shown.lines().take(10).collect();
+    assert_eq!(
+        start,
+        [
+            "Mesh mesh1: 2 clusters, 2 networks, Istio 1.30.2 (embedded charts)",
+            "",
+            "  Deployment istio-system/istiod restarts in cluster1",
+            "",
+            "stage 2",
+            "  ~ cluster1/base             16 objects",
+            "      ~ 16 objects alike: 15 CustomResourceDefinition, 1 ServiceAccount",
+            "          metadata.labels[\"app.kubernetes.io/version\"]  1.30.3 -> 1.30.2",
+            "  ~ cluster2/base             16 objects",
+            "      ~ 16 objects alike: 15 CustomResourceDefinition, 1 ServiceAccount",
+        ]
     );
 }

@@ -1,6 +1,6 @@
 //! A plan for a person at a terminal.
 
-use super::changes::change_lines;
+use super::changes::changes_lines;
 use super::dangers::verdict;
 use super::paint::{painted, strong};
 use super::sentences::{heading, no_changes, sentences, totals};
@@ -83,10 +83,8 @@ fn stages(plan: &Plan, shown: &[&Step], look: Look) -> String {
             text.push_str(&format!("      {line}\n"));
         }
         if !is_all_new(step) {
-            for change in shown_changes(step) {
-                for line in change_lines(change, plan, look) {
-                    text.push_str(&format!("      {line}\n"));
-                }
+            for line in changes_lines(shown_changes(step), plan, look) {
+                text.push_str(&format!("      {line}\n"));
             }
         }
         // A step that only waits says what for, and what it would take.
