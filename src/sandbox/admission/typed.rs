@@ -34,7 +34,7 @@ pub(in crate::sandbox) fn unknown_fields(
 ) -> Result<Vec<FieldPath>, TypeFault> {
     let Some(round) = round_of(resource) else { return Ok(Vec::new()) };
     let whole = Value::Object(object.clone());
-    match round(whole.clone()) {
+    match round(&whole) {
         Ok(known) => {
             let mut unknown = Vec::new();
             collect_missing(&FieldPath::default(), &whole, &known, &mut unknown);
@@ -80,12 +80,12 @@ fn pointer_part(element: &PathElement) -> String {
     }
 }
 
-type Round = fn(Value) -> Result<Value, serde_json::Error>;
+type Round = fn(&Value) -> Result<Value, serde_json::Error>;
 
 fn round<T: serde::de::DeserializeOwned + serde::Serialize>(
-    value: Value,
+    value: &Value,
 ) -> Result<Value, serde_json::Error> {
-    serde_json::to_value(serde_json::from_value::<T>(value)?)
+    serde_json::to_value(T::deserialize(value)?)
 }
 
 fn round_of(resource: &ResourceInfo) -> Option<Round> {
@@ -165,7 +165,7 @@ fn culprit(whole: &Value, round: Round) -> FieldPath {
                 (Some(Value::Array(items)), PathElement::Index(index)) => drop(items.remove(*index)),
                 _ => return false,
             }
-            round(without).is_ok()
+            round(&without).is_ok()
         };
         let Some(child) = children.iter().find(is_guilty) else { return path };
         pointer.push('/');

@@ -34,6 +34,17 @@ pub(crate) struct Recovered {
     pub header: Header,
     /// The objects that are still there.
     pub objects: Vec<Object>,
+    /// Whether the file holds anything else.
+    pub refuse: Refuse,
+}
+
+/// Whether a journal holds lines that no longer count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refuse {
+    /// Superseded or torn ones.
+    Some,
+    /// None: it may be written on as it is.
+    None,
 }
 
 /// Why a journal cannot be read.
@@ -92,7 +103,9 @@ impl Journal {
         let first = lines.next().and_then(|(_, line)| serde_json::from_slice::<Value>(line).ok());
         let mut header = first.as_ref().and_then(Header::from_value).ok_or(JournalFault::Foreign)?;
         let mut objects = std::collections::BTreeMap::<ObjectRef, Object>::new();
+        let mut entries = 0;
         for (position, line) in lines {
+            entries += 1;
             let broken = || JournalFault::Broken(position + 1);
             let mut entry: Value = serde_json::from_slice(line).map_err(|_| broken())?;
             let revision = entry.get("revision").and_then(Value::as_u64).ok_or_else(broken)?;
@@ -107,7 +120,9 @@ impl Journal {
                 return Err(broken());
             }
         }
-        Ok(Some(Recovered { header, objects: objects.into_values().collect() }))
+        let is_clean = end + 1 == bytes.len() && objects.len() == entries;
+        let refuse = if is_clean { Refuse::None } else { Refuse::Some };
+        Ok(Some(Recovered { header, objects: objects.into_values().collect(), refuse }))
     }
 
     /// Reads only the first line.
@@ -137,6 +152,11 @@ impl Journal {
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;
         }
+        Self::append_to(path, header)
+    }
+
+    /// Writes on in a journal without refuse.
+    pub(crate) fn append_to(path: &Path, header: &Header) -> Result<Self, JournalFault> {
         Ok(Self {
             file: Mutex::new(OpenOptions::new().append(true).open(path)?),
             pending: Mutex::default(),

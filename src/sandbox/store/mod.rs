@@ -53,7 +53,7 @@ pub use read::{Listed, Page};
 pub use request::{ApplyOptions, DeleteOptions, Patch, Propagation, Run, UnknownFields, WriteOptions};
 pub use write::{Outcome, Written};
 
-use self::journal::{Header, Journal};
+use self::journal::{Header, Journal, Refuse};
 use super::api_error::{ApiError, Reason};
 use super::clock::{Clock, server_time};
 use super::fresh;
@@ -92,20 +92,24 @@ impl ClusterStore {
     /// Opens the journal of a cluster, or makes a fresh cluster where there is none.
     pub fn open(path: &Path, name: &str, id: &str, clock: Arc<dyn Clock>) -> Result<Self, JournalFault> {
         let recovered = Journal::read(path)?;
-        let (header, objects, is_fresh) = match recovered {
+        let (header, objects, refuse, is_fresh) = match recovered {
             Some(recovered) => {
                 if recovered.header.cluster != name {
                     return Err(JournalFault::Foreign);
                 }
-                (recovered.header, recovered.objects, false)
+                (recovered.header, recovered.objects, recovered.refuse, false)
             }
             None => (
                 Header { cluster: name.to_owned(), ca: fresh::authority(name), revision: 0 },
                 Vec::new(),
+                Refuse::Some,
                 true,
             ),
         };
-        let journal = Journal::create(path, &header, &objects)?;
+        let journal = match refuse {
+            Refuse::None => Journal::append_to(path, &header)?,
+            Refuse::Some => Journal::create(path, &header, &objects)?,
+        };
         let mut state = State { revision: header.revision, forgotten: header.revision, ..State::default() };
         state.objects = objects.into_iter().map(|object| (object.reference(), Arc::new(object))).collect();
         state.read_definitions();
