@@ -10,7 +10,8 @@ use super::{ChartName, EffectiveGateway};
 pub struct OwnedKey {
     /// The chart.
     pub chart: ChartName,
-    /// The path of the key, dotted: `global.network`. Whatever lies under it is owned too.
+    /// The path of the key, dotted: `global.network`; a dot within a key is `\.`, as in `helm --set`.
+    /// Whatever lies under it is owned too.
     pub path: &'static str,
     /// What to write instead: the key of the topology that decides it, or a sentence where none does.
     pub instead: Instead,
@@ -46,8 +47,23 @@ impl OwnedKey {
     }
 
     /// The path, key by key.
-    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
-        self.path.split('.')
+    pub fn keys(&self) -> Vec<String> {
+        let mut keys = vec![String::new()];
+        let mut rest = self.path.chars().peekable();
+        while let Some(c) = rest.next() {
+            let last = keys.last_mut().expect("it begins with one");
+            match c {
+                '\\' => last.extend(rest.next()),
+                '.' => keys.push(String::new()),
+                c => last.push(c),
+            }
+        }
+        keys
+    }
+
+    /// Whether a value at `path` of this chart is this key's, or lies under it.
+    pub fn covers(&self, chart: ChartName, path: &[String]) -> bool {
+        chart == self.chart && path.starts_with(&self.keys())
     }
 }
 
@@ -78,6 +94,7 @@ pub const OWNED_KEYS: [OwnedKey; 48] = {
         follows(Base, "_internal_defaults_do_not_set", "the keys themselves, which stand at the top level"),
         follows(Base, "defaultRevision", "the role of the cluster"),
         key(Base, "global.istioNamespace", "mesh.namespace"),
+        key(Base, "global.tag", "istio.version"),
         follows(Istiod, "_internal_defaults_do_not_set", "the keys themselves, which stand at the top level"),
         follows(Istiod, "global.configCluster", "the role of the cluster"),
         follows(Istiod, "global.externalIstiod", "whether the cluster serves remotes"),
@@ -117,13 +134,12 @@ pub const OWNED_KEYS: [OwnedKey; 48] = {
         with_replicas("replicaCount"),
         follows(Gateway, "revision", "the mesh, which has one revision"),
         key(Gateway, "service.annotations", "eastWestGateway.service.annotations"),
-        key(Gateway, "service.externalIPs", "eastWestGateway.addresses"),
-        key(Gateway, "service.loadBalancerIP", "eastWestGateway.addresses"),
         key(Gateway, "service.loadBalancerSourceRanges", "eastWestGateway.service.sourceRanges"),
         key(Gateway, "service.ports", "eastWestGateway.ports"),
         key(Gateway, "service.type", "eastWestGateway.service.type"),
         follows(Gateway, "labels.app", "the gateway's job, since Gateways select it by this label"),
         follows(Gateway, "labels.istio", "the gateway's job, since Gateways select it by this label"),
+        key(Gateway, r"labels.topology\.istio\.io/network", "clusters.X.network"),
         follows(Gateway, "service.selectorLabels", "the gateway's job"),
         follows(Gateway, "env.ISTIO_META_REQUESTED_NETWORK_VIEW", "the cluster's network"),
         key(Gateway, "env.ISTIO_META_NETWORK", "clusters.X.network"),
@@ -144,6 +160,12 @@ mod tests {
                 assert!(!nested, "{} lies under {}", other.path, one.path);
             }
         }
+    }
+
+    #[test]
+    fn a_dot_within_a_key_is_told_from_one_between_two() {
+        let label = OWNED_KEYS.iter().find(|key| key.path.contains('\\')).expect("there is one");
+        assert_eq!(label.keys(), ["labels", "topology.istio.io/network"]);
     }
 
     #[test]

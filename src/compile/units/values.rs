@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::Context;
 use crate::compile::Release;
-use crate::topology::{ChartName, Cluster};
+use crate::topology::{ChartName, Cluster, OWNED_KEYS};
 
 /// Values that the topology computes, by path of keys.
 #[derive(Default)]
@@ -37,6 +37,11 @@ impl Context<'_> {
         name: &str,
         computed: Computed,
     ) -> Release {
+        debug_assert_eq!(
+            unowned(chart, &computed.0, &mut Vec::new()),
+            None,
+            "`validate` refuses what is computed"
+        );
         let mut values =
             cluster.values.by_chart.get(&chart).map(|user| Map::clone(&user.map)).unwrap_or_default();
         overlay(&mut values, computed.0);
@@ -48,6 +53,26 @@ impl Context<'_> {
             renders: self.renders.clone(),
         }
     }
+}
+
+/// A computed key that the table of owned keys does not have, so that a user could write it unnoticed.
+fn unowned(chart: ChartName, computed: &Map<String, Value>, path: &mut Vec<String>) -> Option<String> {
+    for (key, value) in computed {
+        path.push(key.clone());
+        if !OWNED_KEYS.iter().any(|owned| owned.covers(chart, path)) {
+            let found = match value {
+                Value::Object(inner) => unowned(chart, inner, path),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                    Some(path.join("."))
+                }
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+        path.pop();
+    }
+    None
 }
 
 /// Lays `over` on `under`: maps merge, everything else is replaced.

@@ -22,7 +22,7 @@ mod api_server_malformed;
 mod api_server_not_https;
 mod charts_not_chosen;
 mod cidr_host_bits;
-mod cluster_domain_not_local;
+mod cluster_domain_differs;
 mod cluster_id_duplicate;
 mod cluster_id_malformed;
 mod cluster_id_reserved;
@@ -128,7 +128,7 @@ pub const RULES: [Rule; 55] = [
     charts_not_chosen::RULE,
     value_owned_by_topology::RULE,
     remote_cluster_timeout_zero::RULE,
-    cluster_domain_not_local::RULE,
+    cluster_domain_differs::RULE,
     reader_rights_dropped::RULE,
     dns_capture_off::RULE,
 ];

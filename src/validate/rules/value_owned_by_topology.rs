@@ -48,23 +48,19 @@ fn check_key(key: &OwnedKey, values: &UserValues, found: &mut Vec<Diagnostic>) {
 
 /// Where the user's values decide an owned key: at the key itself, or above it by something that is no map.
 fn written_at(key: &OwnedKey, values: &UserValues) -> Option<Span> {
+    let path = key.keys();
     let mut map: &Map<String, Value> = &values.map;
-    let mut path: Vec<String> = Vec::new();
-    for step in key.keys() {
-        let value = map.get(step)?;
-        path.push(step.to_owned());
-        match value {
+    for depth in 1..=path.len() {
+        match map.get(&path[depth - 1])? {
             // A map above an owned key merges with what the topology computes.
-            Value::Object(inner) if key.path.len() > path.join(".").len() => map = inner,
+            Value::Object(inner) if depth < path.len() => map = inner,
             Value::Null
             | Value::Bool(_)
             | Value::Number(_)
             | Value::String(_)
             | Value::Array(_)
-            | Value::Object(_) => {
-                break;
-            }
+            | Value::Object(_) => return values.places.get(&path[..depth]).copied(),
         }
     }
-    values.places.get(&path).copied()
+    None
 }
