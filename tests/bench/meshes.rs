@@ -1,0 +1,145 @@
+//! Whole commands over meshes of many sizes, process included.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::table::{Against, Chosen, Row, median};
+
+const STOLOS: &str = env!("CARGO_BIN_EXE_stolos");
+
+/// How much memory the largest compilation may take.
+const MEMORY: u64 = 400 << 20;
+
+pub(crate) fn rows(chosen: &Chosen) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if chosen.has("validate") {
+        rows.push(validate());
+    }
+    if chosen.has("compile") {
+        rows.extend(compile());
+    }
+    rows
+}
+
+/// A two-cluster file, read and judged.
+fn validate() -> Row {
+    let topology = Path::new(env!("CARGO_MANIFEST_DIR")).join("topologies/primary-remote-multi-network.yaml");
+    let ours = median(21, || run(Command::new(STOLOS).arg("validate").arg(&topology)));
+    Row { name: "validate: two clusters".to_owned(), ours, against: Against::Bound(Duration::from_millis(10)) }
+}
+
+/// Meshes of 10, 100 and 1,000 clusters, written to disk; what ten times the remotes cost; memory.
+fn compile() -> Vec<Row> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-compile");
+    let mut rows = Vec::new();
+    for (primaries, remotes) in [(1, 9), (10, 90)] {
+        let ours = compiled(&folder, primaries, remotes, 5).0;
+        let against = Against::Nothing("for comparison");
+        rows.push(Row { name: format!("compile: {} clusters", primaries + remotes), ours, against });
+    }
+    let (tenth, _) = compiled(&folder, 10, 99, 5);
+    rows.push(Row { name: "compile: 10 primaries, 99 remotes".to_owned(), ours: tenth, against: Against::Nothing("for comparison") });
+    let (whole, memory) = compiled(&folder, 10, 990, 3);
+    rows.push(Row {
+        name: "compile: 10 primaries, 990 remotes".to_owned(),
+        ours: whole,
+        against: Against::Bound(Duration::from_secs(2)),
+    });
+    rows.push(Row {
+        name: "compile: ten times the remotes".to_owned(),
+        ours: whole,
+        against: Against::AtMost { times: 11.0, of: tenth },
+    });
+    rows.push(Row {
+        name: "compile: memory of 1,000 clusters".to_owned(),
+        ours: whole,
+        against: Against::Memory { took: memory, at_most: MEMORY },
+    });
+    rows
+}
+
+/// The median time of compiling a mesh into an empty folder, and the most memory that it took.
+fn compiled(folder: &Path, primaries: usize, remotes: usize, runs: usize) -> (Duration, u64) {
+    fs::create_dir_all(folder).expect("cargo's own folder");
+    let topology = folder.join(format!("mesh-{primaries}-{remotes}.yaml"));
+    fs::write(&topology, mesh(primaries, remotes)).expect("cargo's own folder");
+    let out = folder.join("out");
+    let mut times = Vec::new();
+    let mut memory = 0;
+    for _ in 0..=runs {
+        clear(&out);
+        let mut command = Command::new(STOLOS);
+        command.arg("compile").arg(&topology).arg("-o").arg(&out);
+        let start = Instant::now();
+        memory = memory.max(run_watched(&mut command));
+        times.push(start.elapsed());
+    }
+    clear(&out);
+    // The first run is for warming up.
+    times.remove(0);
+    times.sort_unstable();
+    (times[times.len() / 2], memory)
+}
+
+fn clear(folder: &PathBuf) {
+    if folder.exists() {
+        fs::remove_dir_all(folder).expect("a folder of this bench");
+    }
+}
+
+fn run(command: &mut Command) {
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("the binary starts");
+    assert!(status.success(), "{command:?} failed");
+}
+
+/// Runs a command and gives its peak memory in bytes, as the kernel's high-water mark has it shortly
+/// before the end; 0 where there is no /proc.
+fn run_watched(command: &mut Command) -> u64 {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
+    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
+    let mut peak = 0;
+    loop {
+        if let Ok(text) = fs::read_to_string(&status) {
+            let mark = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kilobytes = mark.and_then(|mark| mark.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+            peak = peak.max(kilobytes.unwrap_or(0) << 10);
+        }
+        match child.try_wait().expect("it is our child") {
+            Some(status) => {
+                assert!(status.success(), "{command:?} failed");
+                return peak;
+            }
+            None => thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
+
+/// A mesh with a network for each primary; each remote is served by the primary of its network.
+pub(crate) fn mesh(primaries: usize, remotes: usize) -> String {
+    let mut text = String::from(
+        "version: 1\nmesh: { id: mesh1 }\nistio: { charts: embedded }\ntrust: { root: generate }\nnetworks:\n",
+    );
+    for network in 0..primaries {
+        writeln!(text, "  network{network}: {{}}").expect("a String takes all");
+    }
+    text.push_str("clusters:\n");
+    let pods = |nth: usize| format!("10.{}.{}.0/24", nth / 250, nth % 250);
+    for primary in 0..primaries {
+        let pods = pods(primary);
+        writeln!(text, "  primary{primary}: {{ network: network{primary}, role: primary, pods: [{pods}] }}")
+            .expect("a String takes all");
+    }
+    for remote in 0..remotes {
+        let (primary, pods) = (remote % primaries, pods(primaries + remote));
+        writeln!(
+            text,
+            "  remote{remote}: {{ network: network{primary}, role: remote, primaries: [primary{primary}], pods: [{pods}] }}"
+        )
+        .expect("a String takes all");
+    }
+    text
+}
