@@ -13,7 +13,7 @@ use super::events::warn;
 use super::injection::admit;
 use super::istiod::{Istiod, account_name};
 use super::pods;
-use super::reading::{is_leaving, is_owned_by, is_ready, items};
+use super::reading::{is_leaving, is_owned_by, is_ready, items, text};
 use super::status::{self, with_update_times};
 use super::world::{Member, World};
 use crate::object::Object;
@@ -24,10 +24,29 @@ const HASH: &str = "pod-template-hash";
 
 /// Brings the Pods of all Deployments of a cluster to what their templates say.
 pub(super) fn reconcile(world: &World, member: usize, istiods: &[Istiod]) {
+    collect_garbage(&world.members[member]);
     for deployment in world.members[member].store.list("apps", "Deployment", None) {
         if !is_leaving(&deployment) {
             roll(world, member, &deployment, istiods);
         }
+    }
+}
+
+/// Deletes what an owner that is gone left behind. The store takes dependants along with their
+/// owner; a round that began before the deletion may have made one more since.
+fn collect_garbage(member: &Member) {
+    for (owner_group, owner_kind, group, kind) in
+        [("apps", "Deployment", "apps", "ReplicaSet"), ("apps", "ReplicaSet", "", "Pod")]
+    {
+        let owners = member.store.list(owner_group, owner_kind, None);
+        let is_orphan = |object: &Object| {
+            items(object, &["metadata", "ownerReferences"])
+                .iter()
+                .any(|owner| text(owner, "kind") == Some(owner_kind) && text(owner, "uid").is_some())
+                && !owners.iter().any(|owner| owner.uid().is_some_and(|uid| is_owned_by(object, uid)))
+        };
+        let dependants = member.store.list(group, kind, None);
+        dependants.iter().filter(|object| is_orphan(object)).for_each(|object| delete(member, object));
     }
 }
 

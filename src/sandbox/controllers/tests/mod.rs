@@ -62,6 +62,24 @@ fn load_balancers_get_addresses_that_no_cluster_shares() {
 }
 
 #[test]
+fn what_a_deployment_that_is_gone_left_behind_does_not_hold_up_the_next() {
+    let mut fleet = one_cluster("garbage");
+    fleet.apply("c1", [plain_deployment("web:1", 1)]);
+    fleet.settle();
+    let first = fleet.store("c1").list("apps", "ReplicaSet", Some(NS)).pop().unwrap();
+    fleet.delete("c1", "apps", "Deployment", Some(NS), "web");
+    // As a round does that still saw the Deployment: its owner is no more.
+    let mut late = first.as_value().clone();
+    for field in ["uid", "resourceVersion", "managedFields", "creationTimestamp", "generation"] {
+        late["metadata"].as_object_mut().unwrap().remove(field);
+    }
+    late.as_object_mut().unwrap().remove("status");
+    fleet.apply("c1", [late, plain_deployment("web:1", 1)]);
+    fleet.settle();
+    assert_eq!(fleet.available("c1", "web"), "True");
+}
+
+#[test]
 fn a_service_that_is_no_load_balancer_any_more_gives_its_address_back() {
     let mut fleet = one_cluster("address-back");
     fleet.apply("c1", [balancer("a")]);
