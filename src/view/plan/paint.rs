@@ -42,7 +42,7 @@ impl Sign {
         }
     }
 
-    /// The sign of several: their own if they agree, else that of a change or of what weighs more.
+    /// The sign of several: their own if they agree, else that of a change.
     pub(super) fn of_all<'c>(changes: impl Iterator<Item = &'c Change>) -> Self {
         let mut signs: Vec<Self> = changes.map(Self::of).collect();
         signs.sort();
@@ -50,7 +50,7 @@ impl Sign {
         match signs.as_slice() {
             [] => Self::Wait,
             [only] => *only,
-            [.., heaviest] => (*heaviest).max(Self::Update),
+            [_, ..] => Self::Update,
         }
     }
 
