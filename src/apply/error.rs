@@ -16,10 +16,10 @@ use crate::trust::TrustError;
 pub enum ApplyError {
     /// A cluster said no, or nothing.
     #[error("{0}")]
-    Cluster(#[source] ClusterError),
+    Cluster(#[source] Box<ClusterError>),
     /// The unit did not render with its values.
     #[error("{0}")]
-    Compile(#[source] CompileError),
+    Compile(#[source] Box<CompileError>),
     /// A certificate could not be issued.
     #[error("{unit}: {source}")]
     Trust {
@@ -27,7 +27,7 @@ pub enum ApplyError {
         unit: Unit,
         /// Why not.
         #[source]
-        source: TrustError,
+        source: Box<TrustError>,
     },
     /// What is to be sent is not what the plan showed.
     #[error("{unit}: {object} is not what the plan showed: {why}")]
@@ -35,7 +35,7 @@ pub enum ApplyError {
         /// The unit.
         unit: Unit,
         /// The object.
-        object: ObjectRef,
+        object: Box<ObjectRef>,
         /// The difference, without values.
         why: String,
     },
@@ -58,7 +58,7 @@ pub enum ApplyError {
         /// How long.
         waited: Duration,
         /// What for, and what was seen instead.
-        unmet: Unmet,
+        unmet: Box<Unmet>,
         /// Warnings that Kubernetes recorded of the objects.
         warnings: Vec<String>,
     },
@@ -93,6 +93,6 @@ impl ApplyError {
 
 impl From<ClusterError> for ApplyError {
     fn from(error: ClusterError) -> Self {
-        Self::Cluster(error)
+        Self::Cluster(Box::new(error))
     }
 }

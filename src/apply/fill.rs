@@ -46,7 +46,7 @@ pub(super) fn objects(
     let mut filled = filled(unit, mesh, values)?;
     let apart = |object: &ObjectRef, why: String| ApplyError::Diverged {
         unit: step.unit.clone(),
-        object: object.clone(),
+        object: Box::new(object.clone()),
         why,
     };
     let planned = |name: &ObjectRef| step.changes.iter().any(|change| change.object == *name);
@@ -76,7 +76,7 @@ fn filled(
     mesh: &MeshFacts,
     values: &Values,
 ) -> Result<BTreeMap<ObjectRef, Object>, ApplyError> {
-    let objects = unit.objects(mesh, values).map_err(ApplyError::Compile)?;
+    let objects = unit.objects(mesh, values).map_err(|error| ApplyError::Compile(Box::new(error)))?;
     Ok(objects.into_iter().map(|object| (object.reference(), object)).collect())
 }
 

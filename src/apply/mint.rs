@@ -49,7 +49,7 @@ impl Mint {
         if !open.iter().any(|hole| matches!(hole, Hole::Minted { .. })) {
             return Ok(values);
         }
-        let fault = |source: TrustError| ApplyError::Trust { unit: unit.clone(), source };
+        let fault = |source: TrustError| ApplyError::Trust { unit: unit.clone(), source: Box::new(source) };
         let root = self.root(plan, unit, open, &cluster_of).await?;
         let mut give = |piece: Minted, value: &str| {
             values.insert(Hole::Minted { cluster: unit.cluster.clone(), piece }, value);
@@ -81,7 +81,7 @@ impl Mint {
             return Ok(root.clone());
         }
         let missing = || ApplyError::ValueMissing { unit: unit.clone(), holes: open.to_vec() };
-        let fault = |source: TrustError| ApplyError::Trust { unit: unit.clone(), source };
+        let fault = |source: TrustError| ApplyError::Trust { unit: unit.clone(), source: Box::new(source) };
         let source = match &plan.root {
             RootOutlook::Known { fingerprint, keeper: Some(keeper) } => Source::Kept { keeper, fingerprint },
             RootOutlook::New { keeper } if *keeper == unit.cluster => Source::New,
@@ -97,7 +97,7 @@ impl Mint {
         };
         let diverged = |why: &str| ApplyError::Diverged {
             unit: unit.clone(),
-            object: secret.clone(),
+            object: Box::new(secret.clone()),
             why: why.to_owned(),
         };
         let root = match source {

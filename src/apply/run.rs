@@ -84,7 +84,7 @@ impl Run {
         let (Some(cluster), Some(ledger)) = (self.cluster(name), self.ledgers.get(name)) else {
             let fault = Fault::Unreachable("it was not read when the plan was made".to_owned());
             let request = "apply a step".to_owned();
-            return Err(ApplyError::Cluster(ClusterError {
+            return Err(ApplyError::from(ClusterError {
                 cluster: name.clone(),
                 request,
                 attempts: 0,
@@ -213,10 +213,9 @@ impl<'p> Schedule<'p> {
                 break;
             }
             tokio::select! {
-                ended = running.join_next() => match ended {
-                    Some(Ok((unit, outcome))) => self.finish(&unit, outcome),
-                    // The task that panicked is the one that stays `Running`; it is told apart below.
-                    Some(Err(_)) | None => {}
+                // A task that panicked is the one that stays `Running`; it is told apart below.
+                ended = running.join_next() => if let Some(Ok((unit, outcome))) = ended {
+                    self.finish(&unit, outcome);
                 },
                 changed = stop.changed(), if stoppable => stoppable = changed.is_ok(),
             }

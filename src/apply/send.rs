@@ -128,7 +128,7 @@ impl Sender {
                     Waited::Timeout(unmet) => Err(ApplyError::Timeout {
                         unit: unit.clone(),
                         waited: self.limit,
-                        unmet,
+                        unmet: Box::new(unmet),
                         warnings: vec![],
                     }),
                 }
@@ -155,7 +155,7 @@ impl Sender {
         let Some(object) = object else {
             return Err(ApplyError::Diverged {
                 unit: unit.clone(),
-                object: change.object.clone(),
+                object: Box::new(change.object.clone()),
                 why: "the plan does not say what it becomes".to_owned(),
             });
         };

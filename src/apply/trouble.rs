@@ -47,7 +47,7 @@ fn is_about(event: &Object, objects: &[ObjectRef]) -> bool {
 fn told(events: Vec<Object>, now: Timestamp) -> Vec<String> {
     let mut events: Vec<(Option<Timestamp>, Object)> =
         events.into_iter().map(|event| (last_seen(&event), event)).collect();
-    events.sort_by(|one, other| other.0.cmp(&one.0));
+    events.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
     let mut lines: Vec<String> = Vec::new();
     let mut seen = Vec::new();
     for (time, event) in events {

@@ -8,5 +8,6 @@ mod compile;
 mod explain;
 mod init;
 mod invalid;
+mod run;
 mod support;
 mod validate;
