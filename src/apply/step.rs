@@ -193,7 +193,12 @@ async fn wait(
                     warnings.extend(trouble::warnings(&cluster, &objects).await);
                 }
             }
-            Err(ApplyError::Timeout { unit: step.unit.clone(), waited: run.options.timeout, unmet: Box::new(unmet), warnings })
+            Err(ApplyError::Timeout {
+                unit: step.unit.clone(),
+                waited: run.options.timeout,
+                unmet: Box::new(unmet),
+                warnings,
+            })
         }
     }
 }

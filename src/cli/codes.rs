@@ -90,6 +90,36 @@ something else, and run the same command again.
 ",
 };
 
+/// A folder of compiled manifests is not what its topology compiles to.
+pub(super) static COMPILED_DIFFERS: Code = Code {
+    name: "compiled-differs",
+    summary: "a folder is not what its topology compiles to",
+    page: "\
+`stolos compile PATH -o DIR --check` compares DIR with what the topology compiles to and writes nothing.
+Somebody changed the topology without compiling it again, or changed a compiled file by hand. The
+differences are on stdout: lines with `-` are what the folder holds, lines with `+` what it should.
+
+In a pipeline this keeps a repository of compiled manifests honest. Compile again to mend it:
+
+    stolos compile mesh.yaml -o manifests
+",
+};
+
+/// A unit that a topology does not have.
+pub(super) static UNIT_UNKNOWN: Code = Code {
+    name: "unit-unknown",
+    summary: "the topology has no such unit",
+    page: "\
+A unit is a node of the dependency graph, the objects of one cluster that are applied together. It is
+named by its cluster and its kind, as plans and `stolos graph` name it:
+
+    stolos explain cluster1/eastwest-gateway mesh.yaml
+
+Which units a cluster has follows from its role and from the networks: a remote has no `trust`, and a
+mesh on one network needs no gateway but to expose a control plane.
+",
+};
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -125,33 +155,3 @@ mod tests {
         }
     }
 }
-
-/// A folder of compiled manifests is not what its topology compiles to.
-pub(super) static COMPILED_DIFFERS: Code = Code {
-    name: "compiled-differs",
-    summary: "a folder is not what its topology compiles to",
-    page: "\
-`stolos compile PATH -o DIR --check` compares DIR with what the topology compiles to and writes nothing.
-Somebody changed the topology without compiling it again, or changed a compiled file by hand. The
-differences are on stdout: lines with `-` are what the folder holds, lines with `+` what it should.
-
-In a pipeline this keeps a repository of compiled manifests honest. Compile again to mend it:
-
-    stolos compile mesh.yaml -o manifests
-",
-};
-
-/// A unit that a topology does not have.
-pub(super) static UNIT_UNKNOWN: Code = Code {
-    name: "unit-unknown",
-    summary: "the topology has no such unit",
-    page: "\
-A unit is a node of the dependency graph, the objects of one cluster that are applied together. It is
-named by its cluster and its kind, as plans and `stolos graph` name it:
-
-    stolos explain cluster1/eastwest-gateway mesh.yaml
-
-Which units a cluster has follows from its role and from the networks: a remote has no `trust`, and a
-mesh on one network needs no gateway but to expose a control plane.
-",
-};
