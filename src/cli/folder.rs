@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use crate::compile::CompiledFile;
 use crate::view::compile::{Difference, Written};
@@ -25,25 +27,15 @@ pub(super) struct FolderError {
 /// Makes the folder hold exactly these files, beside files that are not ours.
 pub(super) fn write(folder: &Path, files: &[CompiledFile]) -> Result<Written, FolderError> {
     let stale = stale(folder, files)?;
-    let mut report = Written::default();
-    let mut made = BTreeSet::new();
     // The order goes last: until then an interrupted run is seen as the earlier compilation, to be written again.
     let (order, manifests): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.path == "order.txt");
-    for file in manifests.into_iter().chain(order) {
-        let path = folder.join(&file.path);
-        let parent = path.parent().expect("a file of the folder has a parent");
-        if made.insert(parent.to_owned()) {
-            fs::create_dir_all(parent).map_err(at(parent))?;
-        }
-        if fs::read(&path).is_ok_and(|found| found == file.text.as_bytes()) {
-            report.unchanged += 1;
-            continue;
-        }
-        let beside = path.with_extension("stolos-new");
-        fs::write(&beside, &file.text).map_err(at(&beside))?;
-        fs::rename(&beside, &path).map_err(at(&path))?;
-        report.written += 1;
+    let parents: BTreeSet<_> =
+        files.iter().filter_map(|file| Some(folder.join(&file.path).parent()?.to_owned())).collect();
+    for parent in &parents {
+        fs::create_dir_all(parent).map_err(at(parent))?;
     }
+    let mut report = Written::default();
+    let changes = on_all_cores(&manifests, |file| write_file(folder, file))?;
     for path in &stale {
         let path = folder.join(path);
         fs::remove_file(&path).map_err(at(&path))?;
@@ -53,7 +45,52 @@ pub(super) fn write(folder: &Path, files: &[CompiledFile]) -> Result<Written, Fo
         }
         report.removed += 1;
     }
+    let last = order.into_iter().map(|file| write_file(folder, file)).collect::<Result<Vec<_>, _>>()?;
+    for change in changes.into_iter().chain(last) {
+        match change {
+            FileChange::Written => report.written += 1,
+            FileChange::Unchanged => report.unchanged += 1,
+        }
+    }
     Ok(report)
+}
+
+/// Whether a file had to be written.
+#[derive(Debug, Clone, Copy)]
+enum FileChange {
+    Written,
+    Unchanged,
+}
+
+fn write_file(folder: &Path, file: &CompiledFile) -> Result<FileChange, FolderError> {
+    let path = folder.join(&file.path);
+    if fs::read(&path).is_ok_and(|found| found == file.text.as_bytes()) {
+        return Ok(FileChange::Unchanged);
+    }
+    let beside = path.with_extension("stolos-new");
+    fs::write(&beside, &file.text).map_err(at(&beside))?;
+    fs::rename(&beside, &path).map_err(at(&path))?;
+    Ok(FileChange::Written)
+}
+
+/// Does the same to every item, on all cores; of several errors the first in order is given.
+fn on_all_cores<T: Sync, R: Send, E: Send>(
+    items: &[T],
+    act: impl Fn(&T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = items.len().div_ceil(workers).max(1);
+    thread::scope(|scope| {
+        let running: Vec<_> = items
+            .chunks(share)
+            .map(|part| scope.spawn(|| part.iter().map(&act).collect::<Result<Vec<R>, E>>()))
+            .collect();
+        let mut results = Vec::with_capacity(items.len());
+        for part in running {
+            results.extend(part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        Ok(results)
+    })
 }
 
 /// Compares the folder with these files.

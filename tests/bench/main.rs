@@ -4,6 +4,7 @@
 //! name holds that word. A group of rows is a module with a `rows` function; add it to [`GROUPS`].
 
 mod charts;
+mod meshes;
 mod table;
 
 use std::io::Write as _;
@@ -13,7 +14,7 @@ use table::Row;
 /// What measures rows: it is given the words that choose rows, and skips what they leave out.
 type Group = fn(&table::Chosen) -> Vec<Row>;
 
-static GROUPS: &[Group] = &[charts::rows];
+static GROUPS: &[Group] = &[meshes::rows, charts::rows];
 
 fn main() {
     let chosen = table::Chosen::from_arguments(std::env::args().skip(1));

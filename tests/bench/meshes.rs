@@ -29,7 +29,11 @@ pub(crate) fn rows(chosen: &Chosen) -> Vec<Row> {
 fn validate() -> Row {
     let topology = Path::new(env!("CARGO_MANIFEST_DIR")).join("topologies/primary-remote-multi-network.yaml");
     let ours = median(21, || run(Command::new(STOLOS).arg("validate").arg(&topology)));
-    Row { name: "validate: two clusters".to_owned(), ours, against: Against::Bound(Duration::from_millis(10)) }
+    Row {
+        name: "validate: two clusters".to_owned(),
+        ours,
+        against: Against::Bound(Duration::from_millis(10)),
+    }
 }
 
 /// Meshes of 10, 100 and 1,000 clusters, written to disk; what ten times the remotes cost; memory.
@@ -42,7 +46,11 @@ fn compile() -> Vec<Row> {
         rows.push(Row { name: format!("compile: {} clusters", primaries + remotes), ours, against });
     }
     let (tenth, _) = compiled(&folder, 10, 99, 5);
-    rows.push(Row { name: "compile: 10 primaries, 99 remotes".to_owned(), ours: tenth, against: Against::Nothing("for comparison") });
+    rows.push(Row {
+        name: "compile: 10 primaries, 99 remotes".to_owned(),
+        ours: tenth,
+        against: Against::Nothing("for comparison"),
+    });
     let (whole, memory) = compiled(&folder, 10, 990, 3);
     rows.push(Row {
         name: "compile: 10 primaries, 990 remotes".to_owned(),
@@ -52,12 +60,12 @@ fn compile() -> Vec<Row> {
     rows.push(Row {
         name: "compile: ten times the remotes".to_owned(),
         ours: whole,
-        against: Against::AtMost { times: 11.0, of: tenth },
+        against: Against::Smaller { takes: tenth, times: 11.0 },
     });
     rows.push(Row {
         name: "compile: memory of 1,000 clusters".to_owned(),
         ours: whole,
-        against: Against::Memory { took: memory, at_most: MEMORY },
+        against: Against::Memory { peak: memory, bound: MEMORY },
     });
     rows
 }
@@ -119,7 +127,7 @@ fn run_watched(command: &mut Command) -> u64 {
 }
 
 /// A mesh with a network for each primary; each remote is served by the primary of its network.
-pub(crate) fn mesh(primaries: usize, remotes: usize) -> String {
+fn mesh(primaries: usize, remotes: usize) -> String {
     let mut text = String::from(
         "version: 1\nmesh: { id: mesh1 }\nistio: { charts: embedded }\ntrust: { root: generate }\nnetworks:\n",
     );

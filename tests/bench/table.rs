@@ -16,8 +16,11 @@ pub(crate) enum Against {
     /// Another program that does the same, and how many times as fast we have to be.
     Other { name: &'static str, takes: Duration, times: f64 },
     /// A bound.
-    #[expect(dead_code, reason = "for the rows of validate and compile")]
     Bound(Duration),
+    /// A smaller run of ours, and how many times its time this one may take.
+    Smaller { takes: Duration, times: f64 },
+    /// The memory that it took at its peak, and what it may take, in bytes.
+    Memory { peak: u64, bound: u64 },
     /// Nothing: a figure for information.
     Nothing(&'static str),
 }
@@ -27,6 +30,8 @@ impl Row {
         match &self.against {
             Against::Other { takes, times, .. } => self.ours.as_secs_f64() * times > takes.as_secs_f64(),
             Against::Bound(bound) => self.ours > *bound,
+            Against::Smaller { takes, times } => self.ours.as_secs_f64() > takes.as_secs_f64() * times,
+            Against::Memory { peak, bound } => peak > bound,
             Against::Nothing(_) => false,
         }
     }
@@ -47,6 +52,15 @@ impl fmt::Display for Row {
                 write!(f, " {takes:>12} {ratio:>8.0}x  {times:.0}x {name}{mark}")
             }
             Against::Bound(bound) => write!(f, " {:>12} {:>9}  below {}{mark}", "", "", in_words(*bound)),
+            Against::Smaller { takes, times } => {
+                let ratio = self.ours.as_secs_f64() / takes.as_secs_f64();
+                let takes = in_words(*takes);
+                write!(f, " {takes:>12} {ratio:>8.1}x  at most {times:.0}x as long as that{mark}")
+            }
+            Against::Memory { peak, bound } => {
+                let (peak, bound) = (peak >> 20, bound >> 20);
+                write!(f, " {:>12} {:>9}  below {bound} MB{mark}", format!("{peak} MB"), "")
+            }
             Against::Nothing(why) => write!(f, " {:>12} {:>9}  {why}", "", ""),
         }
     }
