@@ -12,6 +12,7 @@ use super::error::{ChartError, Fault, Limit, Place};
 use super::function::read_yaml;
 use super::ignore::Ignored;
 use super::machine::{Templates, place};
+use super::memo::Memo;
 use super::metadata::Metadata;
 use super::meter::MOST_FILE;
 use super::schema::Schema;
@@ -30,6 +31,7 @@ pub struct Chart {
     pub(super) templates: Templates,
     /// What is rendered, in Helm's order; partials are not.
     pub(super) rendered: Vec<Arc<Template>>,
+    pub(super) memo: Arc<Memo>,
 }
 
 impl Chart {
@@ -68,7 +70,16 @@ impl Chart {
             .filter(|(path, _)| !is_part_of_the_chart(path))
             .map(|(path, content)| (Text::from(path.as_str()), Arc::from(content.as_slice())))
             .collect();
-        Ok(Self { digest, defaults, schema, files: Arc::new(files), templates, rendered, metadata })
+        Ok(Self {
+            digest,
+            defaults,
+            schema,
+            files: Arc::new(files),
+            templates,
+            rendered,
+            metadata,
+            memo: Arc::default(),
+        })
     }
 
     /// The chart's name: `istiod`.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::error::{Call, Fault, Limit, Place};
 use super::function::{Function, Run};
+use super::memo::Memo;
 use super::meter::{MOST_DEPTH, Meter};
 use super::template::{
     Binds, Body, Branch, Command, Compiled, Expr, Literal, Offset, Pipe, Range, Source, Step, Template,
@@ -60,9 +61,9 @@ struct Scene<'s> {
 }
 
 impl<'c> Machine<'c> {
-    pub(super) fn new(templates: &'c Templates) -> Self {
+    pub(super) fn new(templates: &'c Templates, memo: Arc<Memo>) -> Self {
         Self {
-            meter: Meter::default(),
+            meter: Meter::new(memo),
             templates,
             overlays: Vec::new(),
             compiled: HashMap::new(),

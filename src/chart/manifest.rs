@@ -9,6 +9,7 @@ use crate::document::{Entry, Kind, Node, SourceId};
 use crate::object::Object;
 
 use super::error::{ChartError, Fault, Limit, Place};
+use super::memo::Memo;
 use super::meter::MOST_DOCUMENT;
 use super::value::Text;
 
@@ -78,7 +79,11 @@ fn install_order(kind: &str) -> (usize, &str) {
 }
 
 /// Splits, reads, checks and sorts what the templates wrote.
-pub(super) fn manifests(chart: &str, written: BTreeMap<Text, Written>) -> Result<Vec<Manifest>, ChartError> {
+pub(super) fn manifests(
+    chart: &str,
+    written: BTreeMap<Text, Written>,
+    memo: &Memo,
+) -> Result<Vec<Manifest>, ChartError> {
     let mut manifests = Vec::new();
     let mut seen: HashMap<crate::object::ObjectRef, String> = HashMap::new();
     for (template, written) in written {
@@ -93,7 +98,8 @@ pub(super) fn manifests(chart: &str, written: BTreeMap<Text, Written>) -> Result
                 let place = Place { file: written.source.to_string(), line, column: 0 };
                 ChartError::at(chart, place, fault)
             };
-            let Some(value) = value_of(document.text).map_err(|(offset, fault)| at(offset, fault))? else {
+            let Some(value) = value_of(document.text, memo).map_err(|(offset, fault)| at(offset, fault))?
+            else {
                 continue;
             };
             if is_hook(&value) {
@@ -158,10 +164,14 @@ fn documents(text: &str) -> Vec<Document<'_>> {
 }
 
 /// What a document says; none where it says nothing (comments alone).
-fn value_of(text: &str) -> Result<Option<Json>, (usize, Fault)> {
+fn value_of(text: &str, memo: &Memo) -> Result<Option<Json>, (usize, Fault)> {
     if text.len() > MOST_DOCUMENT {
         return Err((0, Fault::Limit(Limit::Document(MOST_DOCUMENT))));
     }
+    Ok(memo.documents.tree(text, read_document)?.map(|node| node.to_json()))
+}
+
+fn read_document(text: &str) -> Result<Option<Node>, (usize, Fault)> {
     let nodes = parse_all(SourceId(0), text, Schema::Go, Limits::MANIFESTS).map_err(|fault| {
         let what = format!("the output is no YAML: {}", fault.primary.text);
         (fault.primary.span.range().start, Fault::Yaml(what))
@@ -176,7 +186,7 @@ fn value_of(text: &str) -> Result<Option<Json>, (usize, Fault)> {
         let what = format!("the output says `{}` twice, and not the same", again.key.value);
         return Err((again.key.span.range().start, Fault::Yaml(what)));
     }
-    Ok(Some(node.to_json()))
+    Ok(Some(node))
 }
 
 /// The first key that its map already has with another value.

@@ -1,8 +1,10 @@
 //! The bounds of one render, counted in work and bytes, never in time.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use super::error::{Fault, Limit};
+use super::memo::Memo;
 
 /// Units of work: steps of templates, values that functions visit, bytes they make.
 pub(super) const MOST_STEPS: u64 = 5_000_000;
@@ -17,14 +19,20 @@ pub(super) const MOST_DOCUMENT: usize = 8 << 20;
 /// Bytes of one file of a chart.
 pub(super) const MOST_FILE: usize = 16 << 20;
 
-/// Counts what a render has used.
+/// Counts what a render has used, and knows what earlier renders found out.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
+    pub(super) memo: Arc<Memo>,
     steps: Cell<u64>,
     bytes: Cell<usize>,
 }
 
 impl Meter {
+    /// A meter at zero for a chart whose renders share `memo`.
+    pub(super) fn new(memo: Arc<Memo>) -> Self {
+        Self { memo, ..Self::default() }
+    }
+
     /// Counts work.
     pub(super) fn steps(&self, steps: u64) -> Result<(), Fault> {
         let used = self.steps.get().saturating_add(steps);

@@ -22,6 +22,7 @@ mod input;
 mod load;
 mod machine;
 mod manifest;
+mod memo;
 mod metadata;
 mod meter;
 mod render;

@@ -23,7 +23,7 @@ pub fn render(
     capabilities: &Capabilities,
 ) -> Result<Vec<Manifest>, ChartError> {
     let written = write(chart, values, release, capabilities)?;
-    manifests(chart.name(), written)
+    manifests(chart.name(), written, &chart.memo)
 }
 
 /// The text of every template, by path; notes too.
@@ -53,7 +53,7 @@ fn write(
     }
     let root = root(chart, values, release, capabilities);
     let data = Value::Map(root.clone());
-    let mut machine = Machine::new(&chart.templates);
+    let mut machine = Machine::new(&chart.templates, Arc::clone(&chart.memo));
     let mut written = BTreeMap::new();
     for template in &chart.rendered {
         root.borrow_mut().insert("Template".into(), template_info(chart, &template.name));

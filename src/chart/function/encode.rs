@@ -105,9 +105,9 @@ fn yaml_of(meter: &Meter, value: &Value) -> Result<Result<Value, String>, Fault>
     let text = text(value)?;
     meter.steps(1 + text.len() as u64 / 16)?;
     meter.text(text.len())?;
-    Ok(read_yaml(text).map(|node| match node {
+    Ok(meter.memo.values.tree(text, read_yaml).map(|node| match node.as_deref() {
         Some(Node { kind: Kind::Null, .. }) | None => Value::Nil,
-        Some(node) => from_node(&node),
+        Some(node) => from_node(node),
     }))
 }
 

@@ -36,10 +36,10 @@ pub(super) static FUNCTIONS: &[Function] = &[
 
 fn compiled(pattern: &str, meter: &Meter) -> Result<Regex, Fault> {
     meter.steps(1000 + pattern.len() as u64)?;
-    match RegexBuilder::new(pattern).size_limit(1 << 20).dfa_size_limit(1 << 20).build() {
-        Ok(regex) => Ok(regex),
-        Err(_) => fault(format!("error parsing regexp: {pattern:?}")),
-    }
+    meter.memo.pattern(pattern, |pattern| {
+        let builder = RegexBuilder::new(pattern).size_limit(1 << 20).dfa_size_limit(1 << 20).build();
+        builder.or_else(|_| fault(format!("error parsing regexp: {pattern:?}")))
+    })
 }
 
 fn find(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
