@@ -6,7 +6,7 @@ use super::codes;
 use crate::cluster::ClusterError;
 use crate::compile::{CompileError, Hole};
 use crate::diagnostic::{Failure, lasting};
-use crate::graph::Unit;
+use crate::graph::{Unit, UnitKind};
 use crate::object::ObjectRef;
 use crate::plan::Unmet;
 use crate::trust::TrustError;
@@ -81,11 +81,21 @@ impl ApplyError {
             Self::ValueMissing { .. } => {
                 Failure::new(&codes::VALUE_MISSING, self.to_string()).with_help("run the same command again")
             }
-            Self::Timeout { unmet, warnings, .. } => {
+            Self::Timeout { unit, unmet, warnings, .. } => {
                 let facts = unmet.facts.iter().chain(warnings);
-                facts.fold(Failure::new(&codes::WAIT_TIMEOUT, self.to_string()), |failure, fact| {
-                    failure.with_fact(fact.clone())
-                })
+                let mut failure = Failure::new(&codes::WAIT_TIMEOUT, self.to_string());
+                failure.facts.extend(facts.cloned());
+                match &unit.kind {
+                    UnitKind::RemoteSecret(_)
+                        if !unmet.facts.iter().any(|fact| fact.starts_with("MISSING")) =>
+                    {
+                        failure.with_help(
+                            "istiod reads the annotation once, when it registers the cluster: where it came \
+                             later, delete the remote secret and run the same command again",
+                        )
+                    }
+                    _ => failure,
+                }
             }
         }
     }

@@ -9,5 +9,6 @@ mod explain;
 mod init;
 mod invalid;
 mod run;
+mod strict;
 mod support;
 mod validate;
