@@ -155,7 +155,7 @@ pub enum Done {
         /// The cluster that the secret leads to.
         cluster: ClusterName,
         /// What istiod leaves in that cluster once it serves it.
-        effects: Option<Effects>,
+        effects: Option<Box<Effects>>,
     },
 }
 

@@ -41,7 +41,7 @@ fn contents(folder: &Path) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn every_topology_compiles_to_what_somebody_read() {
+fn every_topology_compiles_and_plans_to_what_somebody_read() {
     for (stem, file) in topologies() {
         let folder = scratch(&format!("compile-{stem}"));
         let ran = stolos(&repository("topologies"), &["compile", &file, "-o", &folder.to_string_lossy()]);
@@ -49,6 +49,13 @@ fn every_topology_compiles_to_what_somebody_read() {
         let mut texts = contents(&folder);
         let graph = stolos(&repository("topologies"), &["graph", &file, "--format", "mermaid"]);
         texts.insert("graph.mmd".to_owned(), graph.stdout);
+        // Against empty clusters: nothing in these plans depends on the clock or on chance.
+        let sandbox = format!("--sandbox={}", scratch(&format!("plan-{stem}")).display());
+        for (ending, format) in [("txt", "text"), ("json", "json"), ("md", "markdown")] {
+            let plan = stolos(&repository("topologies"), &["plan", &file, &sandbox, "--format", format]);
+            assert_eq!(plan.code, Some(0), "{plan}");
+            texts.insert(format!("plan.{ending}"), plan.stdout);
+        }
         golden::assert_folder(&stem, &texts);
     }
 }

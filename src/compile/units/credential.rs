@@ -52,18 +52,20 @@ impl Context<'_> {
             "stringData": { other.id(): kubeconfig },
         });
         let serves = other.primaries().iter().any(|served_by| served_by.value == primary.name.value);
-        let effects = serves.then(|| Effects {
-            webhook: self.webhook(),
-            root: self.in_mesh_namespace("", "ConfigMap", "istio-ca-root-cert"),
-            namespace: ObjectRef {
-                group: String::new(),
-                kind: "Namespace".to_owned(),
-                namespace: None,
-                name: self.mesh_namespace().to_owned(),
-            },
-            deployment: self.istiod(),
-            secret: self.in_mesh_namespace("", "Secret", &name),
-            primary_id: primary.id().to_owned(),
+        let effects = serves.then(|| {
+            Box::new(Effects {
+                webhook: self.webhook(),
+                root: self.in_mesh_namespace("", "ConfigMap", "istio-ca-root-cert"),
+                namespace: ObjectRef {
+                    group: String::new(),
+                    kind: "Namespace".to_owned(),
+                    namespace: None,
+                    name: self.mesh_namespace().to_owned(),
+                },
+                deployment: self.istiod(),
+                secret: self.in_mesh_namespace("", "Secret", &name),
+                primary_id: primary.id().to_owned(),
+            })
         });
         Ok((objects([secret]), Done::Registered { cluster: other.name.value.clone(), effects }))
     }

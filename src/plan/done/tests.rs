@@ -192,7 +192,7 @@ mod registering {
             secret: reference(&secret()),
             primary_id: "c1".to_owned(),
         };
-        let done = Done::Registered { cluster: "c2".into(), effects: Some(effects) };
+        let done = Done::Registered { cluster: "c2".into(), effects: Some(Box::new(effects)) };
         unmet(&unit("c1/remote-secret-c2"), &done, &[], &seen(live)).map(|unmet| unmet.facts)
     }
 
