@@ -53,6 +53,15 @@ enum Flow {
     Continue,
 }
 
+/// Whether a branch's value becomes dot inside.
+#[derive(Clone, Copy)]
+enum Dot {
+    /// `if`.
+    Stays,
+    /// `with`.
+    Moves,
+}
+
 /// What a step sees.
 #[derive(Clone, Copy)]
 struct Scene<'s> {
@@ -137,8 +146,8 @@ impl<'c> Machine<'c> {
                 let value = self.pipe(pipe, scene)?;
                 self.set(*slot, value);
             }
-            Step::If(branch) => return self.branch(branch, scene, None),
-            Step::With(branch) => return self.branch(branch, scene, Some(())),
+            Step::If(branch) => return self.branch(branch, scene, Dot::Stays),
+            Step::With(branch) => return self.branch(branch, scene, Dot::Moves),
             Step::Range(range) => return self.range(range, scene),
             Step::Template { name, data, at } => {
                 let data = match data {
@@ -158,8 +167,8 @@ impl<'c> Machine<'c> {
         self.stack[at] = value;
     }
 
-    /// `if`, and `with` where `moves_dot`.
-    fn branch(&mut self, branch: &Branch, scene: Scene<'_>, moves_dot: Option<()>) -> Outcome<Flow> {
+    /// `if` and `with`.
+    fn branch(&mut self, branch: &Branch, scene: Scene<'_>, dot: Dot) -> Outcome<Flow> {
         let height = self.stack.len();
         let value = self.pipe(&branch.pipe, scene)?;
         match branch.binds {
@@ -169,10 +178,11 @@ impl<'c> Machine<'c> {
         }
         let flow = if !value.truth() {
             self.body(&branch.otherwise, scene)
-        } else if moves_dot.is_some() {
-            self.body(&branch.then, Scene { dot: &value, ..scene })
         } else {
-            self.body(&branch.then, scene)
+            match dot {
+                Dot::Moves => self.body(&branch.then, Scene { dot: &value, ..scene }),
+                Dot::Stays => self.body(&branch.then, scene),
+            }
         };
         self.stack.truncate(height);
         flow
@@ -294,7 +304,7 @@ impl<'c> Machine<'c> {
             }
             Expr::Chain(at, inner, names) => {
                 let fed = self.method_args(&command.args, fed, scene)?;
-                let inner = self.receiver(inner, scene)?;
+                let inner = self.expr(inner, scene)?;
                 fields(&inner, names, fed.as_deref()).map_err(|fault| placed(fault, scene.source, *at))
             }
             Expr::Dot | Expr::Literal(_) | Expr::Nil | Expr::Pipe(_) => self.expr(&command.head, scene),
@@ -341,16 +351,11 @@ impl<'c> Machine<'c> {
                 Ok(value)
             }
             Expr::Chain(at, inner, names) => {
-                let inner = self.receiver(inner, scene)?;
+                let inner = self.expr(inner, scene)?;
                 fields(&inner, names, None).map_err(|fault| placed(fault, scene.source, *at))
             }
             Expr::Function(at, function) => self.call(function, &[], None, scene, *at),
         }
-    }
-
-    /// What a chain of fields starts at.
-    fn receiver(&mut self, inner: &Expr, scene: Scene<'_>) -> Outcome<Value> {
-        self.expr(inner, scene)
     }
 
     fn call(
