@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::address::Query;
-use super::verbs::{Asked, PAGE, get};
+use super::verbs::{Asked, PAGE, get, items};
 use super::{Cluster, ClusterError, Fault, together};
 use crate::object::Object;
 use crate::plan::Held;
@@ -119,7 +119,7 @@ impl Cluster {
                 call.accept = METADATA;
             }
             let mut body = self.ask(&asked, call).await?;
-            let Some(Value::Array(items)) = body.get_mut("items").map(Value::take) else {
+            let Some(items) = items(&mut body) else {
                 return Err(self.error(&asked, 1, Fault::Unintelligible("a list without items".to_owned())));
             };
             for mut item in items {

@@ -42,7 +42,7 @@ pub async fn survey(
 }
 
 /// Looks into namespaces and definitions that would be deleted. One that cannot be looked into
-/// is left out, and so is kept.
+/// is kept, and the plan says why it could not.
 pub async fn look_into(
     live: &mut Live,
     reads: BTreeMap<ClusterName, BTreeSet<ContentRead>>,
@@ -60,8 +60,14 @@ pub async fn look_into(
         }
     }
     for (name, holder, found) in together(SIDE_BY_SIDE, looks).await {
-        if let (Some(Reading::Read(cluster)), Ok(found)) = (live.clusters.get_mut(&name), found) {
-            cluster.contents.insert(holder, found);
+        let Some(Reading::Read(cluster)) = live.clusters.get_mut(&name) else { continue };
+        match found {
+            Ok(found) => {
+                cluster.contents.insert(holder, found);
+            }
+            Err(error) => {
+                cluster.unseen.insert(holder, format!("{}: {}", error.request, error.fault));
+            }
         }
     }
 }
@@ -111,6 +117,7 @@ async fn read(
         inventory,
         objects,
         contents: BTreeMap::new(),
+        unseen: BTreeMap::new(),
     })
 }
 
@@ -158,7 +165,7 @@ async fn named(
         .map(|object| {
             let cluster = cluster.clone();
             async move {
-                let found = cluster.get(&object).await;
+                let found = cluster.find(&object).await;
                 (object, found)
             }
         })

@@ -143,6 +143,14 @@ impl Cluster {
         }
     }
 
+    /// One object; none where it is not there, or its kind is not: a definition may go at any moment.
+    pub async fn find(&self, object: &ObjectRef) -> Result<Option<Object>, ClusterError> {
+        match self.get(object).await {
+            Err(ClusterError { fault: Fault::KindUnknown(_), .. }) => Ok(None),
+            found => found,
+        }
+    }
+
     /// The objects of a kind, page by page. A kind that is not served is an error.
     pub async fn list(&self, kind: &GroupKind, selection: &Selection) -> Result<Listing, ClusterError> {
         let asked = Asked::open(&format!("list {kind}"), &kind.to_string());
@@ -175,7 +183,7 @@ impl Cluster {
                 query.add("continue", &go_on);
             }
             let mut body = self.ask(asked, get(query.on(&path))).await?;
-            let Some(Value::Array(items)) = body.get_mut("items").map(Value::take) else {
+            let Some(items) = items(&mut body) else {
                 return Err(self.error(asked, 1, Fault::Unintelligible("a list without items".to_owned())));
             };
             for mut item in items {
@@ -340,6 +348,17 @@ impl Asked {
             kind: object.group_kind().to_string(),
             privacy: if secret && verb == "apply" { Privacy::Secret } else { Privacy::Open },
         }
+    }
+}
+
+/// Takes the items out of a list; none where it is no list.
+///
+/// An API server writes `null` for no items where it lists metadata alone.
+pub(super) fn items(list: &mut Value) -> Option<Vec<Value>> {
+    match list.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => Some(items),
+        Some(Value::Null) => Some(Vec::new()),
+        Some(_) | None => None,
     }
 }
 

@@ -39,6 +39,8 @@ pub struct LiveCluster {
     /// see [`content_reads`](super::content_reads). Metadata is enough. One that is missing here was
     /// not looked into, and is kept.
     pub contents: BTreeMap<ObjectRef, Vec<Object>>,
+    /// Why a namespace or a definition could not be looked into.
+    pub unseen: BTreeMap<ObjectRef, String>,
 }
 
 /// What is known of a live object.

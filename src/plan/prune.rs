@@ -97,7 +97,10 @@ fn holding(
         return Fate::Deleted;
     }
     match foreign(desired, cluster, inventory, object, leaving) {
-        None => Fate::Kept("is kept: what it holds is not known".to_owned()),
+        None => {
+            let why = cluster.unseen.get(object).map(|why| format!(": {why}")).unwrap_or_default();
+            Fate::Kept(format!("is kept: what it holds is not known{why}"))
+        }
         Some(foreign) if foreign.is_empty() => Fate::Deleted,
         Some(foreign) => {
             let names: Vec<String> = foreign.iter().map(ToString::to_string).collect();

@@ -339,6 +339,10 @@ mod inventories {
             (step.changes[0].action, step.changes[0].note.clone())
         };
         assert_eq!(fate(&world), (Action::Keep, Some("is kept: what it holds is not known".to_owned())));
+        let why = "list pods: the server answered 503: try later".to_owned();
+        world.cluster("cluster1").unseen.insert(namespace("istio-system"), why);
+        let said = "is kept: what it holds is not known: list pods: the server answered 503: try later";
+        assert_eq!(fate(&world), (Action::Keep, Some(said.to_owned())));
 
         let object = |value: serde_json::Value| crate::object::Object::from_value(value).unwrap();
         let uid = |world: &mut World, named: &str| {

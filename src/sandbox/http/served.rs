@@ -259,7 +259,9 @@ fn list(target: &Target, call: &Call) -> Result<Answer, ApiError> {
         return Ok(answer::json(StatusCode::OK, &table));
     }
     if wants_metadata(&call.accept) {
-        let items: Vec<Value> = listed.objects.iter().map(|object| metadata_of(object)).collect();
+        // No items are `null` here, as API servers have it (seen of 1.35.4).
+        let items: Option<Vec<Value>> = (!listed.objects.is_empty())
+            .then(|| listed.objects.iter().map(|object| metadata_of(object)).collect());
         let list = json!({
             "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items,
         });
