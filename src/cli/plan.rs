@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use super::clusters::Reach;
 use super::load::TopologyPath;
 use super::mesh::Mesh;
+use super::run::flags;
 use super::{Exit, Stop, Terminal};
 use crate::plan::{Conflicts, Mode};
 use crate::view;
@@ -61,7 +62,7 @@ async fn planned(args: &Args, mesh: &Mesh, terminal: &mut Terminal) -> Result<Ex
     };
     terminal.data(&text)?;
     if args.format == Format::Text && !plan.is_empty() {
-        let flags = args.reach.to_string();
+        let flags = flags(&args.reach, conflicts);
         terminal.talk(&format!("Apply it with: stolos apply {flags}{}\n", mesh.loaded.about));
     }
     Ok(if plan.is_incomplete() {

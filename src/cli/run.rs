@@ -86,9 +86,9 @@ async fn planned(
 ) -> Result<Exit, Stop> {
     mesh.loaded.warn(terminal);
     let plan = mesh.plan(words.mode, conflicts).await?;
-    let flags = args.reach.to_string();
+    let flags = flags(&args.reach, conflicts);
     let again = format!("stolos {} {flags}{}", words.verb, mesh.loaded.about);
-    let check = format!("stolos plan {flags}{}", mesh.loaded.about);
+    let check = format!("stolos plan {}{}", args.reach, mesh.loaded.about);
     terminal.data(&view::plan::text(&plan, terminal.data_look()))?;
     let has_inventory = plan.clusters.values().any(|cluster| cluster.inventory.is_some());
     let is_over = plan.is_empty() && (plan.mode == Mode::Apply || !has_inventory);
@@ -114,6 +114,15 @@ async fn planned(
     let look = terminal.talk_look();
     terminal.talk(&view::progress::summary(&plan, &summary, &again, &check, look));
     Ok(exit(&plan, &summary))
+}
+
+/// The flags to give again, each with a blank behind it.
+pub(super) fn flags(reach: &Reach, conflicts: Conflicts) -> String {
+    let forced = match conflicts {
+        Conflicts::Refuse => "",
+        Conflicts::Force => "--force-conflicts ",
+    };
+    format!("{reach}{forced}")
 }
 
 /// Asks on a terminal; without one it refuses.

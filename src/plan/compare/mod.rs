@@ -134,10 +134,12 @@ impl Comparison<'_> {
                 DryRun::NotAsked => {}
             }
         }
-        let conflicts = self.conflicts(live, &found, &ownership)?;
+        let standing = self.standing(live, &ownership);
+        let is_written = standing != Standing::Ours || !found.is_empty() || !claims.is_empty();
+        let reworded = if is_written { reworded(&asked, &desired, live, &ownership) } else { Vec::new() };
+        let conflicts = self.conflicts(live, &found, &reworded, &ownership)?;
         let fields: Vec<FieldChange> =
             found.iter().map(|difference| shown::field_change(&desired, difference, &ownership)).collect();
-        let standing = self.standing(live, &ownership);
         let action = match standing {
             Standing::Strange | Standing::Remade => Action::Adopt,
             Standing::Ours if fields.is_empty() && claims.is_empty() => Action::NoOp,
@@ -222,22 +224,27 @@ impl Comparison<'_> {
         &self,
         live: &Object,
         found: &[Difference],
+        reworded: &[FieldPath],
         ownership: &Ownership,
     ) -> Result<Conflicts, Failure> {
-        // A field of ours that goes is let go of, not taken.
-        let changed = || found.iter().filter(|difference| difference.after.is_some());
-        if self.conflicts == Conflicts::Refuse {
-            let lines: Vec<String> = changed()
-                .filter_map(|difference| {
-                    let manager = ownership.is_applied_by_others(&difference.path)?;
-                    Some(format!("{} is applied by {manager}", difference.path))
-                })
-                .collect();
-            if !lines.is_empty() {
-                return Err(self.conflict(live, lines));
-            }
+        if self.conflicts == Conflicts::Force {
+            return Ok(Conflicts::Force);
         }
-        let takes = changed().any(|difference| ownership.is_others(&difference.path));
+        // A field of ours that goes is let go of, not taken.
+        let changed = found.iter().filter(|difference| difference.after.is_some());
+        let changed: BTreeSet<&FieldPath> =
+            changed.map(|difference| &difference.path).chain(reworded).collect();
+        let lines: Vec<String> = changed
+            .iter()
+            .filter_map(|path| {
+                let manager = ownership.is_applied_by_others(path)?;
+                Some(format!("{path} is applied by {manager}"))
+            })
+            .collect();
+        if !lines.is_empty() {
+            return Err(self.conflict(live, lines));
+        }
+        let takes = changed.iter().any(|path| ownership.is_others(path));
         Ok(if takes { Conflicts::Force } else { Conflicts::Refuse })
     }
 
@@ -312,6 +319,19 @@ fn claims(asked: &FieldSet, desired: &Object, live: &Object, ownership: &Ownersh
         value_at(desired, path).is_some_and(|value| !is_nothing(value)) && value_at(live, path).is_some()
     };
     leaves(asked).into_iter().filter(|path| !ownership.is_ours(path) && holds_something(path)).collect()
+}
+
+/// Fields that others hold and that mean what is asked for in other words: `2Gi` for `2048Mi`, or with a
+/// default that the server added. It compares by the letter, so to it they are conflicts.
+fn reworded(asked: &FieldSet, desired: &Object, live: &Object, ownership: &Ownership) -> Vec<FieldPath> {
+    let is_reworded = |path: &FieldPath| {
+        let (Some(desired), Some(live)) = (value_at(desired, path), value_at(live, path)) else {
+            return false;
+        };
+        desired != live && !is_nothing(desired) && markers_in(&desired.to_string()).is_empty()
+    };
+    let leaves = leaves(asked).into_iter();
+    leaves.filter(|path| ownership.is_others(path) && is_reworded(path)).collect()
 }
 
 /// What a write would change, from the object as the server says it would become.
