@@ -119,6 +119,11 @@ impl Ledger {
         if mode == Mode::Destroy && book.now.entries.is_empty() {
             return self.delete(&mut book).await;
         }
+        // A namespace that is going takes nothing in any more, and the inventory goes with it. Until then what
+        // stands written is how the next run finds the namespace.
+        if mode == Mode::Destroy && book.now.entries.keys().all(|object| self.is_mesh_namespace(object)) {
+            return Ok(());
+        }
         // Without an inventory and without a namespace to put one in there was nothing to record.
         if book.written.is_none() && book.now.entries.is_empty() {
             return Ok(());
@@ -127,10 +132,8 @@ impl Ledger {
         self.write(&mut book, now).await
     }
 
-    /// Deletes the inventory, since the namespace that it lies in goes next and alone is left.
-    pub(super) async fn close(&self) -> Result<(), ClusterError> {
-        let mut book = self.book.lock().await;
-        self.delete(&mut book).await
+    fn is_mesh_namespace(&self, object: &ObjectRef) -> bool {
+        object.kind == "Namespace" && object.name == self.mesh.namespace
     }
 
     async fn write(&self, book: &mut Book, inventory: Inventory) -> Result<(), ClusterError> {

@@ -181,7 +181,7 @@ impl Sender {
     /// Takes our fields back: an apply that asks for none.
     async fn release(&self, change: &Change) -> Result<(), ApplyError> {
         let reference = &change.object;
-        let Some(live) = self.cluster.get(reference).await? else { return Ok(()) };
+        let Some(live) = self.cluster.find(reference).await? else { return Ok(()) };
         let Some(info) = kinds::find(&reference.group, &reference.kind) else { return Ok(()) };
         let mut metadata = json!({"name": reference.name});
         if let Some(namespace) = &reference.namespace {

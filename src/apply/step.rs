@@ -29,12 +29,9 @@ pub(super) enum Ended {
 pub(super) async fn perform(run: &Arc<Run>, step: &Step) -> Result<Ended, ApplyError> {
     let sender = run.sender(&step.unit.cluster)?;
     let is_namespace = step.unit.kind == UnitKind::Namespace;
-    match run.plan.mode {
-        // The inventory lies in the mesh namespace: it is written as soon as that is there.
-        Mode::Apply if !is_namespace => sender.ledger.open().await?,
-        // And goes before the namespace does.
-        Mode::Destroy if is_namespace => sender.ledger.close().await?,
-        Mode::Apply | Mode::Destroy => {}
+    // The inventory lies in the mesh namespace: it is written as soon as that is there, and goes with it.
+    if run.plan.mode == Mode::Apply && !is_namespace {
+        sender.ledger.open().await?;
     }
     let sent = send(run, step, &sender).await?;
     if run.plan.mode == Mode::Apply && is_namespace {
@@ -139,7 +136,7 @@ async fn look(
         .filter_map(|(name, object)| {
             let cluster = run.cluster(&name)?;
             Some(async move {
-                let found = cluster.get(&object).await;
+                let found = cluster.find(&object).await;
                 (name, object, found)
             })
         })

@@ -1,13 +1,16 @@
 //! Plans that become live, on simulated clusters.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::json;
 use stolos::apply::{Event, StepOutcome, Stop};
+use stolos::cluster::survey;
 use stolos::graph::Unit;
 use stolos::object::{Object, ObjectRef};
-use stolos::plan::{Inventory, Mode};
+use stolos::plan::{ClusterReads, Inventory, Mode, Reading};
 use stolos::sandbox::WriteOptions;
+use stolos::topology::ClusterName;
 use tokio::sync::watch;
 
 use crate::support::meshes::{Meshes, desired, folder, topology_text, writes};
@@ -208,6 +211,25 @@ async fn a_namespace_that_holds_something_of_others_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_does_not_go_is_all_that_a_destroy_complains_of() {
+    let mut meshes = shared("stuck").await;
+    assert!(meshes.apply().await.summary.is_complete());
+    let store = meshes.running.sandbox().cluster("cluster2").expect("a cluster");
+    // istiod's own, so the namespace may go with it; and somebody's finalizer on it.
+    let lock = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
+        "name": "istio-leader", "namespace": "istio-system", "finalizers": ["example.com/hold"]}});
+    let lock = Object::from_value(lock).expect("an object");
+    store.create(lock, &WriteOptions::by("kubectl-create")).expect("created");
+    meshes.options.timeout = Duration::from_secs(1);
+    let ran = meshes.destroy().await;
+    let StepOutcome::Failed(failure) = &ran.summary.steps[&unit("cluster2/namespace")] else {
+        panic!("{:#?}", ran.summary);
+    };
+    assert_eq!(failure.code.name, "wait-timeout");
+    assert_eq!(ran.summary.failures, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_apply_does_what_does_not_depend_on_a_cluster_that_cannot_be_read() {
     let text = topology_text(SHARED).replace("root: generate", "root: istiod");
     let mut meshes = Meshes::open(&folder("one-unread"), desired(SHARED, &text)).await;
@@ -225,6 +247,17 @@ async fn an_apply_does_what_does_not_depend_on_a_cluster_that_cannot_be_read() {
         ran.summary.steps[&unit("cluster1/remote-secret-cluster2")],
         StepOutcome::Unknown { .. }
     ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_definition_has_just_gone_is_not_there_and_no_fault_of_its_cluster() {
+    let meshes = shared("kind-gone").await;
+    let name = ClusterName::from("cluster1");
+    let gateway = reference("networking.istio.io", "Gateway", Some("default"), "g");
+    let reads = ClusterReads { lists: BTreeSet::new(), objects: BTreeSet::from([gateway]) };
+    let live = survey(&meshes.desired.mesh, &BTreeMap::from([(name.clone(), reads)]), &meshes.clusters).await;
+    let Reading::Read(cluster) = &live.clusters[&name] else { panic!("{:#?}", live.clusters[&name]) };
+    assert_eq!(cluster.objects, BTreeMap::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
