@@ -14,7 +14,7 @@ use super::{ApplyError, Counts, Outcome, Stop};
 use crate::cluster::{ApplyOptions, Cluster, ClusterError, Fault, Write, together};
 use crate::graph::Unit;
 use crate::object::{Object, ObjectRef, kinds};
-use crate::plan::{Action, Change, Step, Unmet};
+use crate::plan::{Action, Change, Step, Unmet, taken_over};
 use crate::topology::ClusterName;
 
 /// How many requests of one step are under way at once.
@@ -24,6 +24,9 @@ const SIDE_BY_SIDE: usize = 8;
 const KIND_PATIENCE: Duration = Duration::from_secs(10);
 /// The pause between two tries of it.
 const KIND_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often an object is read anew because somebody wrote it before it could be taken over.
+const TAKE_OVERS: usize = 5;
 
 /// A step's way into its cluster.
 #[derive(Clone)]
@@ -160,6 +163,9 @@ impl Sender {
             });
         };
         self.ledger.begin(&change.object).await;
+        if !change.renamed.is_empty() {
+            self.take_over(unit, change).await?;
+        }
         let options = ApplyOptions { write: Write::Persist, conflicts: change.conflicts };
         let deadline = tokio::time::Instant::now() + KIND_PATIENCE;
         loop {
@@ -173,6 +179,31 @@ impl Sender {
                 {
                     tokio::time::sleep(KIND_PAUSE).await;
                 }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Makes items ours that somebody gave other keys, so that the apply that follows lets them go.
+    ///
+    /// A run that ends in between leaves them ours and not asked for, which the next plan shows.
+    async fn take_over(&self, unit: &Unit, change: &Change) -> Result<(), ApplyError> {
+        let mut attempt = 1;
+        loop {
+            // Made anew by the apply where it is gone.
+            let Some(live) = self.cluster.get(&change.object).await? else { return Ok(()) };
+            if live.uid() != change.uid.as_deref() {
+                return Err(ApplyError::Diverged {
+                    unit: unit.clone(),
+                    object: Box::new(change.object.clone()),
+                    why: "it was deleted and made anew meanwhile".to_owned(),
+                });
+            }
+            let Some(managers) = taken_over(&live, &change.renamed) else { return Ok(()) };
+            match self.cluster.set_managers(&live, &managers).await {
+                Ok(()) => return Ok(()),
+                // A controller wrote the object in between.
+                Err(ClusterError { fault: Fault::Changed, .. }) if attempt < TAKE_OVERS => attempt += 1,
                 Err(error) => return Err(error.into()),
             }
         }

@@ -229,6 +229,36 @@ impl Cluster {
         self.object(&asked, body)
     }
 
+    /// Replaces `metadata.managedFields` of an object, if nobody has written it since it was read.
+    ///
+    /// The version is replaced and not tested, as client-go's csaupgrade does it, so that a server
+    /// answers a conflict and not that the request is at fault. One that reaches it twice finds the
+    /// version gone: that too is [`Fault::Changed`].
+    pub async fn set_managers(&self, live: &Object, managers: &Value) -> Result<(), ClusterError> {
+        let reference = live.reference();
+        let asked = Asked::about("take over fields of", &reference);
+        let info = self.info(&asked, &reference.group_kind())?;
+        let (_, version) = crate::object::split_api_version(live.api_version());
+        let patch = json!([
+            {"op": "replace", "path": "/metadata/managedFields", "value": managers},
+            {
+                "op": "replace", "path": "/metadata/resourceVersion",
+                "value": live.get(&["metadata", "resourceVersion"]),
+            },
+        ]);
+        let mut query = Query::default();
+        query.add("fieldManager", FIELD_MANAGER);
+        let call = Call {
+            method: Method::PATCH,
+            path: query.on(&address::object(info, version, &reference)),
+            accept: JSON,
+            content_type: "application/json-patch+json",
+            body: patch.to_string().into_bytes(),
+        };
+        self.ask(&asked, call).await?;
+        Ok(())
+    }
+
     /// Deletes an object if it still has this UID; what it owns goes with it in the background.
     pub async fn delete(&self, object: &ObjectRef, uid: Option<&str>) -> Result<Deleted, ClusterError> {
         let asked = Asked::about("delete", object);
@@ -293,7 +323,7 @@ impl Cluster {
     }
 
     /// Sends a request until it is answered, a few times at most. All our requests may be
-    /// sent twice: reads, server-side applies, and deletes of one UID.
+    /// sent twice: reads, server-side applies, patches of one version, and deletes of one UID.
     pub(super) async fn ask(&self, asked: &Asked, call: Call) -> Result<Value, ClusterError> {
         let mut pause = PAUSE;
         let mut attempt = 1;

@@ -2,7 +2,7 @@
 
 use super::Origin;
 use crate::compile::Hole;
-use crate::object::{Object, ObjectRef};
+use crate::object::{FieldPath, Object, ObjectRef};
 
 /// What is done to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +79,9 @@ pub struct Change {
     pub digest: Option<String>,
     /// Whether apply takes fields from their managers. Only where the plan shows that it does.
     pub conflicts: Conflicts,
+    /// Items of lists that are ours under other keys: somebody renamed or renumbered them. They become
+    /// ours first, so that the apply lets them go; no dry run can show what comes of it.
+    pub renamed: Vec<FieldPath>,
 }
 
 /// One field's difference.

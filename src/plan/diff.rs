@@ -126,7 +126,7 @@ impl Diff<'_> {
         };
         let references = rendered.references();
         self.asked.entry(cluster.clone()).or_default().extend(references.iter().cloned());
-        let mut changes = self.changes(cluster, &rendered);
+        let mut changes = self.changes(&unit.unit, &rendered);
         if let Some(why) = reissue {
             let secret = changes.iter_mut().find(|change| change.object.name == "cacerts");
             if let Some(change) = secret.filter(|change| change.action.writes()) {
@@ -156,7 +156,8 @@ impl Diff<'_> {
         });
     }
 
-    fn changes(&mut self, cluster: &ClusterName, rendered: &RenderedUnit) -> Vec<Change> {
+    fn changes(&mut self, unit: &Unit, rendered: &RenderedUnit) -> Vec<Change> {
+        let cluster = &unit.cluster;
         let Some(live) = self.live.cluster(cluster) else { return Vec::new() };
         let mut changes = Vec::new();
         for object in &rendered.objects {
@@ -174,7 +175,7 @@ impl Diff<'_> {
             };
             match comparison.change() {
                 Ok(change) => changes.push(change),
-                Err(failure) => self.failures.push(failure),
+                Err(failure) => self.failures.push(failure.with_fact(format!("in step {unit}"))),
             }
         }
         changes

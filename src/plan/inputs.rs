@@ -74,7 +74,8 @@ impl DryRuns {
 }
 
 impl Plan {
-    /// What is worth a dry run: objects that exist, differ, hold no marker, and were not asked about yet.
+    /// What is worth a dry run: objects that exist, differ, hold no marker and no
+    /// [renamed item](super::Change::renamed), and were not asked about yet.
     ///
     /// Asked about, their answers go into [`Inputs::dry_runs`] and the diff is made again: a
     /// difference that the server would make vanish is then none, and what hung on it is known.
@@ -85,7 +86,11 @@ impl Plan {
             for change in &step.changes {
                 let Some(desired) = &change.desired else { continue };
                 let exists = matches!(change.action, Action::Adopt | Action::Update);
-                if exists && !has_markers(desired) && asked.of(&step.unit.cluster, desired).is_none() {
+                if exists
+                    && change.renamed.is_empty()
+                    && !has_markers(desired)
+                    && asked.of(&step.unit.cluster, desired).is_none()
+                {
                     candidates.push(Candidate {
                         cluster: step.unit.cluster.clone(),
                         object: desired.clone(),

@@ -130,6 +130,7 @@ fn change(cluster: &LiveCluster, object: &ObjectRef, entry: &InventoryEntry, fat
         desired: None,
         digest: None,
         conflicts: Conflicts::Refuse,
+        renamed: Vec::new(),
     }
 }
 

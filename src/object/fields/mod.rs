@@ -260,6 +260,27 @@ impl FieldSet {
         self.children.get(element)
     }
 
+    /// The paths that are this one or lie below it.
+    #[must_use]
+    pub fn within(&self, path: &FieldPath) -> Self {
+        let Some((last, before)) = path.0.split_last() else { return self.clone() };
+        let mut result = Self::default();
+        let mut from = self;
+        let mut into = &mut result;
+        for element in before {
+            let Some(below) = from.children.get(element) else { return Self::default() };
+            from = below;
+            into = into.children.entry(element.clone()).or_default();
+        }
+        if from.members.contains(last) {
+            into.members.insert(last.clone());
+        }
+        if let Some(below) = from.children.get(last) {
+            into.children.insert(last.clone(), below.clone());
+        }
+        if result.is_empty() { Self::default() } else { result }
+    }
+
     /// The paths of either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {

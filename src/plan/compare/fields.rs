@@ -44,6 +44,20 @@ pub(super) fn differences(
     walk.found
 }
 
+/// Every field of a desired item whose value in a live one is another.
+pub(super) fn item_differences(
+    desired: &Value,
+    live: &Value,
+    shape: &'static Shape,
+    path: &FieldPath,
+    exactness: Exactness,
+    open: &impl Open,
+) -> Vec<Difference> {
+    let mut walk = Walk { exactness, open, found: Vec::new() };
+    walk.value(desired, Some(live), shape, path);
+    walk.found
+}
+
 struct Walk<'w, O> {
     exactness: Exactness,
     open: &'w O,

@@ -8,12 +8,14 @@ mod divergence;
 mod fields;
 mod fixed;
 mod ownership;
+mod renamed;
 mod same;
 mod settle;
 mod shown;
 
 pub use divergence::divergence;
 pub(in crate::plan) use ownership::Ownership;
+pub use renamed::taken_over;
 pub use settle::settled;
 
 use std::collections::BTreeSet;
@@ -24,6 +26,7 @@ use serde_json::Value;
 
 use self::fields::{Difference, Open, differences};
 use self::ownership::{covers, leaves, outermost_missing, value_at};
+use self::renamed::{Renamed, renamed};
 use self::same::{Exactness, is_nothing};
 use super::{
     Action, Author, Cause, Change, Conflicts, DryRun, DryRuns, FieldChange, InventoryEntry, Origin, codes,
@@ -34,6 +37,10 @@ use crate::object::kinds::{self, Shape};
 use crate::object::{FieldPath, FieldSet, Object, PathElement};
 use crate::plan::markers::fits;
 use crate::topology::ClusterName;
+
+/// What to do where a server refuses an object.
+const MEND_REFUSED: &str = "mend the field that it names: in the topology if the value comes from there, \
+     in the live object if somebody added it there; then plan again";
 
 /// One object and everything that it is compared with.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +96,7 @@ impl Comparison<'_> {
             desired: Some(settled(self.desired, None)),
             digest: Some(self.digest.to_owned()),
             conflicts: Conflicts::Refuse,
+            renamed: Vec::new(),
         }
     }
 
@@ -121,7 +129,10 @@ impl Comparison<'_> {
         if let Some(field) = fixed::fixed_field(&desired, live, &found) {
             return self.replacement(live, &ownership, &found, &field);
         }
-        if let Some(answer) = self.dry_runs.of(self.cluster, &desired) {
+        let renamed = renamed(&desired, live, shape, exactness, self);
+        found.retain(|difference| !renamed.iter().any(|renamed| renamed.tells(&difference.path)));
+        // Until it is ours, all that a server could say of a renamed item is that it stands in the way.
+        if let Some(answer) = self.dry_runs.of(self.cluster, &desired).filter(|_| renamed.is_empty()) {
             match answer {
                 DryRun::Merged(merged) => {
                     found = exact(live, merged, shape);
@@ -130,16 +141,16 @@ impl Comparison<'_> {
                     }
                 }
                 DryRun::Conflict(lines) => return Err(self.conflict(live, lines.clone())),
-                DryRun::Refused(failure) => return Err(failure.clone()),
+                DryRun::Refused(failure) => return Err(failure.clone().with_help(MEND_REFUSED)),
                 DryRun::NotAsked => {}
             }
         }
         let standing = self.standing(live, &ownership);
-        let is_written = standing != Standing::Ours || !found.is_empty() || !claims.is_empty();
+        let fields = fields(&desired, &found, &renamed, &ownership);
+        let is_written = standing != Standing::Ours || !fields.is_empty() || !claims.is_empty();
         let reworded = if is_written { reworded(&asked, &desired, live, &ownership) } else { Vec::new() };
         let conflicts = self.conflicts(live, &found, &reworded, &ownership)?;
-        let fields: Vec<FieldChange> =
-            found.iter().map(|difference| shown::field_change(&desired, difference, &ownership)).collect();
+        let conflicts = if renamed.is_empty() { conflicts } else { Conflicts::Force };
         let action = match standing {
             Standing::Strange | Standing::Remade => Action::Adopt,
             Standing::Ours if fields.is_empty() && claims.is_empty() => Action::NoOp,
@@ -171,6 +182,7 @@ impl Comparison<'_> {
             desired: Some(desired),
             digest: Some(self.digest.to_owned()),
             conflicts,
+            renamed: renamed.into_iter().map(|renamed| renamed.item).collect(),
         })
     }
 
@@ -216,6 +228,7 @@ impl Comparison<'_> {
             desired: Some(desired),
             digest: Some(self.digest.to_owned()),
             conflicts: Conflicts::Refuse,
+            renamed: Vec::new(),
         })
     }
 
@@ -367,6 +380,29 @@ fn meaning(object: &Object) -> Object {
         }
     }
     object
+}
+
+/// What a plan shows, in the order of the paths: fields that differ, and items under other keys.
+fn fields(
+    desired: &Object,
+    found: &[Difference],
+    renamed: &[Renamed],
+    ownership: &Ownership,
+) -> Vec<FieldChange> {
+    let plain = found.iter().map(|difference| (difference, None));
+    let of_items = renamed
+        .iter()
+        .flat_map(|renamed| renamed.differences.iter().map(move |difference| (difference, Some(renamed))));
+    let mut all: Vec<(&Difference, Option<&Renamed>)> = plain.chain(of_items).collect();
+    all.sort_by(|a, b| a.0.path.cmp(&b.0.path));
+    let shown = all.into_iter().map(|(difference, renamed)| {
+        let change = shown::field_change(desired, difference, ownership);
+        match renamed {
+            Some(renamed) => FieldChange { by: ownership.author(&renamed.item), ..change },
+            None => change,
+        }
+    });
+    shown.collect()
 }
 
 /// Why an object of ours differs.

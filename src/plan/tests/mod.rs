@@ -549,6 +549,28 @@ mod dry_runs {
         inputs.dry_runs.insert(candidate, DryRun::Conflict(vec!["argocd holds it".to_owned()]));
         assert_eq!(codes(diff(&desired, &world.live, &inputs)), ["field-conflict"]);
     }
+
+    #[test]
+    fn a_refusal_names_its_step_and_what_to_do() {
+        let (desired, mut world) = multi_network();
+        world.edit("cluster1", "ConfigMap istio-system/istio", "kubectl", |map| {
+            map["data"]["mesh"] = json!("x")
+        });
+        let mut inputs = Inputs::at(world::now());
+        let plan = diff(&desired, &world.live, &inputs).unwrap();
+        let candidate = plan.candidates(&inputs.dry_runs).remove(0);
+        let refused =
+            crate::diagnostic::Failure::new(&crate::plan::codes::FIELD_CONFLICT, "cluster1: refused");
+        inputs.dry_runs.insert(candidate, DryRun::Refused(refused));
+        let failures = diff(&desired, &world.live, &inputs).unwrap_err();
+        let told: Vec<_> = failures.iter().map(|failure| (failure.facts.as_slice(), &failure.help)).collect();
+        let help = "mend the field that it names: in the topology if the value comes from there, in the \
+                    live object if somebody added it there; then plan again";
+        assert_eq!(
+            told,
+            [(["in step cluster1/control-plane".to_owned()].as_slice(), &Some(help.to_owned()))]
+        );
+    }
 }
 
 #[test]

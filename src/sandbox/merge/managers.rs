@@ -111,6 +111,21 @@ impl Managers {
         Self(managers.collect())
     }
 
+    /// The managers that a write begins with, as `decodeLiveOrNew` of apimachinery's managedfields
+    /// has it: what the client sent, so that it may move ownership. A list of nothing, or of one empty
+    /// entry, drops all; one that is missing or that cannot be read leaves those of the live object.
+    pub(crate) fn sent(new: &Map<String, Value>, live: &Map<String, Value>) -> Self {
+        let entries = new.get("metadata").and_then(|metadata| metadata.get("managedFields"));
+        let Some(Value::Array(entries)) = entries else { return Self::of(live) };
+        let is_blank = |entry: &Value| entry.as_object().is_some_and(Map::is_empty);
+        match entries.as_slice() {
+            [] => Self::default(),
+            [entry] if is_blank(entry) => Self::default(),
+            entries if entries.iter().all(is_readable) => Self::of(new),
+            _ => Self::of(live),
+        }
+    }
+
     /// Whether nobody owns anything.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -328,6 +343,13 @@ impl Managers {
         };
         self.0.insert(id, lump);
     }
+}
+
+/// Whether an entry is one that a server decodes.
+fn is_readable(entry: &Value) -> bool {
+    entry["fieldsType"] == "FieldsV1"
+        && entry["apiVersion"].as_str().is_some_and(|version| !version.is_empty())
+        && ManagedEntry::from_value(entry).is_some()
 }
 
 impl Writer<'_> {

@@ -299,3 +299,48 @@ async fn a_feed_gives_every_change_in_order() {
     );
     store.durable(store.revision()).await.expect("it reaches the disk");
 }
+
+#[test]
+fn ownership_moves_by_a_patch_of_the_version_that_was_read() {
+    let scratch = Scratch::new("ownership");
+    let store = scratch.open();
+    let written = store.create(config_map("a", json!({"k": "v"})), &WriteOptions::by("kubectl")).unwrap();
+    let reference = written.object.reference();
+    let version = written.object.get(&["metadata", "resourceVersion"]).cloned().unwrap();
+    let entry = |manager: &str, fields: Value| {
+        json!({
+            "manager": manager, "operation": "Apply", "apiVersion": "v1", "time": "2026-01-02T03:04:05Z",
+            "fieldsType": "FieldsV1", "fieldsV1": fields,
+        })
+    };
+    let ours = json!([entry("stolos", json!({"f:data": {".": {}, "f:k": {}}}))]);
+    let patch = |entries: &Value, version: &Value| {
+        let patch = json!([
+            {"op": "replace", "path": "/metadata/managedFields", "value": entries},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+        ]);
+        store.patch(&reference, &Patch::Json(patch), None, &WriteOptions::by("stolos"))
+    };
+    let moved = patch(&ours, &version).unwrap();
+    assert_eq!(moved.outcome, Outcome::Changed);
+    assert_eq!(moved.object.get(&["metadata", "managedFields"]), Some(&ours));
+    // A second time the version is gone.
+    assert_eq!(patch(&ours, &version).unwrap_err().reason.code(), 409);
+    let version = moved.object.get(&["metadata", "resourceVersion"]).cloned().unwrap();
+    assert_ne!(
+        moved.object.get(&["metadata", "resourceVersion"]),
+        written.object.get(&["metadata", "resourceVersion"])
+    );
+    // What cannot be read changes nothing, with whatever else it comes.
+    let mut broken = entry("other", json!({"f:data": {"f:k": {}}}));
+    broken["fieldsType"] = json!("FieldsV2");
+    let kept = patch(&json!([entry("other", json!({"f:data": {"f:k": {}}})), broken]), &version).unwrap();
+    assert_eq!(kept.outcome, Outcome::Unchanged);
+    // Now it is the applier's: an apply that does not ask for it lets it go.
+    let applied = store.apply(config_map("a", json!({"l": "w"})), &by("stolos")).unwrap();
+    assert_eq!(applied.object.get(&["data"]), Some(&json!({"l": "w"})));
+    // One empty entry drops all.
+    let version = applied.object.get(&["metadata", "resourceVersion"]).cloned().unwrap();
+    let dropped = patch(&json!([{}]), &version).unwrap();
+    assert_eq!(dropped.object.get(&["metadata", "managedFields"]), None);
+}

@@ -349,14 +349,9 @@ impl<'s> Transaction<'s> {
 
         let mut before = Object::clone(live);
         before.as_map_mut().insert("apiVersion".into(), request.api_version.as_str().into());
-        // A client may drop all entries by sending an empty list; leaving them out keeps them.
-        let sent = new.get(&["metadata", "managedFields"]).and_then(Value::as_array);
-        let mut managers = match sent {
-            Some(entries) if entries.is_empty() && request.options.part.is_none() => Managers::default(),
-            Some(_) if request.options.part.is_none() && !Managers::of(new.as_map()).is_empty() => {
-                Managers::of(new.as_map())
-            }
-            Some(_) | None => Managers::of(before.as_map()),
+        let mut managers = match request.options.part {
+            None => Managers::sent(new.as_map(), before.as_map()),
+            Some(_) => Managers::of(before.as_map()),
         };
         take_metadata(&mut new, "managedFields");
         take_metadata(&mut before, "managedFields");
