@@ -14,7 +14,7 @@ use super::{ApplyError, Counts, Outcome, Stop};
 use crate::cluster::{ApplyOptions, Cluster, ClusterError, Fault, Write, together};
 use crate::graph::Unit;
 use crate::object::{Object, ObjectRef, kinds};
-use crate::plan::{Action, Change, Step, Unmet, taken_over};
+use crate::plan::{Action, Change, Step, Unmet, given_up, taken_over};
 use crate::topology::ClusterName;
 
 /// How many requests of one step are under way at once.
@@ -25,7 +25,7 @@ const KIND_PATIENCE: Duration = Duration::from_secs(10);
 /// The pause between two tries of it.
 const KIND_PAUSE: Duration = Duration::from_millis(500);
 
-/// How often an object is read anew because somebody wrote it before it could be taken over.
+/// How often an object is read anew because somebody wrote it before it could be taken over or given up.
 const TAKE_OVERS: usize = 5;
 
 /// A step's way into its cluster.
@@ -209,10 +209,23 @@ impl Sender {
         }
     }
 
-    /// Takes our fields back: an apply that asks for none.
+    /// Lets go of an object of others: an apply that asks for nothing takes our labels and
+    /// annotations back, after all else that we hold was given up and so stays.
+    ///
+    /// A run that ends in between holds the labels still, by which the next one goes on.
     async fn release(&self, change: &Change) -> Result<(), ApplyError> {
         let reference = &change.object;
-        let Some(live) = self.cluster.find(reference).await? else { return Ok(()) };
+        let mut attempt = 1;
+        let live = loop {
+            let Some(live) = self.cluster.find(reference).await? else { return Ok(()) };
+            let Some(managers) = given_up(&live) else { break live };
+            match self.cluster.set_managers(&live, &managers).await {
+                Ok(()) => break live,
+                // A controller wrote the object in between.
+                Err(ClusterError { fault: Fault::Changed, .. }) if attempt < TAKE_OVERS => attempt += 1,
+                Err(error) => return Err(error.into()),
+            }
+        };
         let Some(info) = kinds::find(&reference.group, &reference.kind) else { return Ok(()) };
         let mut metadata = json!({"name": reference.name});
         if let Some(namespace) = &reference.namespace {

@@ -174,17 +174,6 @@ impl Kind {
     }
 }
 
-/// Line and column of a byte, both from 1; the column counts characters.
-pub fn line_and_column(text: &str, byte: u32) -> (usize, usize) {
-    let at = (byte as usize).min(text.len());
-    let before = &text.as_bytes()[..at];
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-    // A byte that continues a character starts none.
-    let column = before[start..].iter().filter(|byte| **byte & 0xC0 != 0x80).count() + 1;
-    (line, column)
-}
-
 fn too_large(source: SourceId, bytes: usize, limit: usize, code: &'static Code) -> Diagnostic {
     let start = Span { source, start: 0, end: 0 };
     let size = format!("{:.1} MiB in one file", bytes as f64 / f64::from(1 << 20));

@@ -31,7 +31,7 @@ mod steps;
 
 pub use change::{Action, Author, Cause, Change, Conflicts, FieldChange, Shown};
 pub use codes::CODES;
-pub use compare::{Comparison, divergence, settled, taken_over};
+pub use compare::{Comparison, divergence, given_up, settled, taken_over};
 pub use contents::{ContentRead, Held, content_reads};
 pub use destroy::destroy;
 pub use diff::{address_fault, diff};

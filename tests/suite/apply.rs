@@ -196,6 +196,32 @@ async fn what_was_there_before_is_adopted_and_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_adopted_keeps_its_values_and_loses_our_labels() {
+    let meshes = shared("adopted-values").await;
+    let store = meshes.running.sandbox().cluster("cluster1").expect("a cluster");
+    let theirs = [
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}),
+        json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "values", "namespace": "istio-system", "labels": {"team": "platform"}},
+            "data": {"merged-values": "theirs", "notes": "theirs"}}),
+    ];
+    for object in theirs {
+        let object = Object::from_value(object).expect("an object");
+        store.create(object, &WriteOptions::by("helm")).expect("created");
+    }
+    assert!(meshes.apply().await.summary.is_complete());
+    let values = reference("", "ConfigMap", Some("istio-system"), "values");
+    let data = |object: &Object| object.get(&["data"]).cloned();
+    let applied = meshes.live("cluster1", &values).await.expect("it is there");
+    assert_ne!(data(&applied).expect("data")["merged-values"], "theirs");
+    assert!(meshes.destroy().await.summary.is_complete());
+    let after = meshes.live("cluster1", &values).await.expect("it stays");
+    assert_eq!(data(&after), data(&applied));
+    assert_eq!(after.get(&["metadata", "labels"]), Some(&json!({"team": "platform"})));
+    assert_eq!(meshes.applied_by_us(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_holds_something_of_others_is_kept() {
     let meshes = shared("kept").await;
     assert!(meshes.apply().await.summary.is_complete());

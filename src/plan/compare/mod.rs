@@ -8,6 +8,7 @@ mod divergence;
 mod fields;
 mod fixed;
 mod ownership;
+mod released;
 mod renamed;
 mod same;
 mod settle;
@@ -15,6 +16,7 @@ mod shown;
 
 pub use divergence::divergence;
 pub(in crate::plan) use ownership::Ownership;
+pub use released::given_up;
 pub use renamed::taken_over;
 pub use settle::settled;
 

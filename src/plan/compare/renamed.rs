@@ -121,7 +121,8 @@ fn may_be_taken(entries: &[ManagedEntry], version: &str, item: &FieldPath) -> bo
         && entries.iter().filter(|entry| is_ours(entry)).all(same_version)
 }
 
-fn is_ours(entry: &ManagedEntry) -> bool {
+/// Whether an entry is that of our applies of the object itself.
+pub(super) fn is_ours(entry: &ManagedEntry) -> bool {
     entry.manager == MANAGER && entry.operation == Operation::Apply && entry.subresource.is_empty()
 }
 

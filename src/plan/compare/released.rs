@@ -1,0 +1,80 @@
+//! What an object of others keeps when we let go of it.
+//!
+//! An apply that asks for nothing takes away whatever only we still hold. For labels and annotations
+//! that is right: we added them. But values that we set in place of somebody else's (a ConfigMap's
+//! data, a webhook's rules) are all that is left of those, and without them the object would be broken.
+//! So we give them up first, by a write of `metadata.managedFields`, and they stay as they are.
+
+use serde_json::Value;
+
+use super::renamed::is_ours;
+use crate::object::{FieldPath, FieldSet, ManagedEntry, Object, PathElement};
+
+/// What `metadata.managedFields` of a live object becomes when we give up all but its labels and
+/// annotations; none where there is nothing else to give up.
+pub fn given_up(live: &Object) -> Option<Value> {
+    let mut gave_up = false;
+    let mut kept = Vec::new();
+    for value in live.get(&["metadata", "managedFields"])?.as_array()? {
+        let Some(mut entry) = ManagedEntry::from_value(value).filter(is_ours) else {
+            kept.push(value.clone());
+            continue;
+        };
+        let added = additions(&entry.fields);
+        gave_up |= added != entry.fields;
+        entry.fields = added;
+        if !entry.fields.is_empty() {
+            kept.push(entry.to_value());
+        }
+    }
+    // An empty list would ask the server to forget every manager there is; an entry of nobody's does not.
+    if kept.is_empty() {
+        kept.push(Value::Object(serde_json::Map::new()));
+    }
+    gave_up.then(|| Value::Array(kept))
+}
+
+/// The labels and annotations among some fields.
+fn additions(fields: &FieldSet) -> FieldSet {
+    let of_metadata = |name| {
+        let path = FieldPath(vec![PathElement::field("metadata"), PathElement::field(name)]);
+        fields.within(&path)
+    };
+    of_metadata("labels").union(&of_metadata("annotations"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn all_but_labels_and_annotations_is_given_up() {
+        let theirs = json!({
+            "manager": "helm", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:data": {"f:theirs": {}}},
+        });
+        let live = |fields: Value| {
+            Object::from_value(json!({
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": "values", "namespace": "istio-system", "managedFields": [
+                    {
+                        "manager": "stolos", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1",
+                        "fieldsV1": fields,
+                    },
+                    theirs,
+                ]},
+            }))
+            .expect("an object")
+        };
+        let labels = json!({"f:metadata": {"f:labels": {"f:app": {}}}});
+        let all = json!({"f:data": {"f:ours": {}}, "f:metadata": {"f:labels": {"f:app": {}}}});
+        let managers = given_up(&live(all)).expect("data is given up");
+        assert_eq!(managers[0]["fieldsV1"], labels);
+        assert_eq!(managers[1], theirs);
+        assert_eq!(given_up(&live(labels)), None);
+        let managers = given_up(&live(json!({"f:data": {"f:ours": {}}}))).expect("all is given up");
+        assert_eq!(managers, json!([theirs]));
+    }
+}
