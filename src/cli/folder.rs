@@ -1,6 +1,6 @@
 //! The folder of compiled manifests on disk: written, or compared with what it should hold.
 //!
-//! A file is written beside its place and moved there, so that a reader never sees half of it.
+//! A file that is replaced is written beside its place and moved there, so that a reader never sees half of it.
 //! Nothing is deleted but files that an earlier `order.txt` of the same folder recorded.
 
 use std::collections::BTreeSet;
@@ -64,12 +64,18 @@ enum FileChange {
 
 fn write_file(folder: &Path, file: &CompiledFile) -> Result<FileChange, FolderError> {
     let path = folder.join(&file.path);
-    if fs::read(&path).is_ok_and(|found| found == file.text.as_bytes()) {
-        return Ok(FileChange::Unchanged);
+    match fs::read(&path) {
+        Ok(found) if found == file.text.as_bytes() => return Ok(FileChange::Unchanged),
+        // Nobody has read it yet; cut off in the middle, it differs from what the next run writes.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::write(&path, &file.text).map_err(at(&path))?;
+        }
+        Ok(_) | Err(_) => {
+            let beside = path.with_extension("stolos-new");
+            fs::write(&beside, &file.text).map_err(at(&beside))?;
+            fs::rename(&beside, &path).map_err(at(&path))?;
+        }
     }
-    let beside = path.with_extension("stolos-new");
-    fs::write(&beside, &file.text).map_err(at(&beside))?;
-    fs::rename(&beside, &path).map_err(at(&path))?;
     Ok(FileChange::Written)
 }
 

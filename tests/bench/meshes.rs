@@ -40,6 +40,8 @@ fn validate() -> Row {
 fn compile() -> Vec<Row> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-compile");
     let mut rows = Vec::new();
+    // Every run writes a folder of its own, and all go at the end: ext4 is slow to create files right
+    // after others were deleted, since it looks for inodes that nobody freed in the last seconds.
     for (primaries, remotes) in [(1, 9), (10, 90)] {
         let ours = compiled(&folder, primaries, remotes, 5).0;
         let against = Against::Nothing("for comparison");
@@ -67,6 +69,7 @@ fn compile() -> Vec<Row> {
         ours: whole,
         against: Against::Memory { peak: memory, bound: MEMORY },
     });
+    fs::remove_dir_all(&folder).expect("a folder of this bench");
     rows
 }
 
@@ -75,28 +78,20 @@ fn compiled(folder: &Path, primaries: usize, remotes: usize, runs: usize) -> (Du
     fs::create_dir_all(folder).expect("cargo's own folder");
     let topology = folder.join(format!("mesh-{primaries}-{remotes}.yaml"));
     fs::write(&topology, mesh(primaries, remotes)).expect("cargo's own folder");
-    let out = folder.join("out");
     let mut times = Vec::new();
     let mut memory = 0;
-    for _ in 0..=runs {
-        clear(&out);
+    for nth in 0..=runs {
+        let out = folder.join(format!("out-{primaries}-{remotes}-{nth}"));
         let mut command = Command::new(STOLOS);
         command.arg("compile").arg(&topology).arg("-o").arg(&out);
         let start = Instant::now();
         memory = memory.max(run_watched(&mut command));
         times.push(start.elapsed());
     }
-    clear(&out);
     // The first run is for warming up.
     times.remove(0);
     times.sort_unstable();
     (times[times.len() / 2], memory)
-}
-
-fn clear(folder: &PathBuf) {
-    if folder.exists() {
-        fs::remove_dir_all(folder).expect("a folder of this bench");
-    }
 }
 
 fn run(command: &mut Command) {

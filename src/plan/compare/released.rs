@@ -31,7 +31,7 @@ pub fn given_up(live: &Object) -> Option<Value> {
     if kept.is_empty() {
         kept.push(Value::Object(serde_json::Map::new()));
     }
-    gave_up.then(|| Value::Array(kept))
+    gave_up.then_some(Value::Array(kept))
 }
 
 /// The labels and annotations among some fields.
