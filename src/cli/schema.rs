@@ -6,8 +6,7 @@ use crate::topology;
 /// Print the JSON schema of a topology, for editors
 ///
 /// Save it beside your topologies, and begin them with a line that names it:
-///
-///     # yaml-language-server: $schema=stolos.schema.json
+/// `# yaml-language-server: $schema=stolos.schema.json`
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {}
