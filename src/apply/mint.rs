@@ -13,7 +13,7 @@ use crate::topology::ClusterName;
 use crate::trust::{Root, TrustError};
 
 /// The Secret that keeps a generated root.
-const ROOT_SECRET: &str = "stolos-root";
+pub(super) const ROOT_SECRET: &str = "stolos-root";
 
 /// Issues certificates for one run; the root is found or made once.
 pub(super) struct Mint {

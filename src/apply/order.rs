@@ -1,5 +1,7 @@
 //! Which objects of a unit are sent side by side.
 
+use super::mint::ROOT_SECRET;
+use crate::object::ObjectRef;
 use crate::plan::Change;
 
 /// Waves, in order: objects of one wave do not need one another, but may need those before them.
@@ -14,15 +16,19 @@ const WAVES: &[&[&str]] = &[
     &["Deployment", "DaemonSet", "StatefulSet", "Job", "PodDisruptionBudget", "HorizontalPodAutoscaler"],
 ];
 
-/// The wave of a kind. Kinds without a row, custom resources among them, come before webhooks,
+/// The wave of an object. Kinds without a row, custom resources among them, come before webhooks,
 /// which may refuse whatever comes after them.
-fn wave(kind: &str) -> usize {
-    match kind {
+///
+/// The root's key has one of its own: a run that ends between it and a certificate that it signed must
+/// leave the key, which cannot be made again.
+fn wave(object: &ObjectRef) -> usize {
+    match object.kind.as_str() {
+        "Secret" if object.name == ROOT_SECRET => WAVES.len() + 2,
         "MutatingWebhookConfiguration"
         | "ValidatingWebhookConfiguration"
         | "ValidatingAdmissionPolicy"
         | "ValidatingAdmissionPolicyBinding" => WAVES.len() + 1,
-        _ => WAVES.iter().position(|kinds| kinds.contains(&kind)).unwrap_or(WAVES.len()),
+        kind => WAVES.iter().position(|kinds| kinds.contains(&kind)).unwrap_or(WAVES.len()),
     }
 }
 
@@ -32,7 +38,7 @@ pub(super) fn waves<'c>(changes: impl IntoIterator<Item = &'c Change>) -> Vec<Ve
     let mut waves: Vec<Vec<&Change>> = Vec::new();
     let mut last = None;
     for change in changes {
-        let this = wave(&change.object.kind);
+        let this = wave(&change.object);
         match waves.last_mut() {
             Some(open) if last == Some(this) => open.push(change),
             _ => waves.push(vec![change]),
@@ -40,4 +46,44 @@ pub(super) fn waves<'c>(changes: impl IntoIterator<Item = &'c Change>) -> Vec<Ve
         last = Some(this);
     }
     waves
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Action, Cause, Conflicts, Origin};
+
+    fn secret(name: &str) -> Change {
+        Change {
+            object: ObjectRef {
+                group: String::new(),
+                kind: "Secret".to_owned(),
+                namespace: Some("istio-system".to_owned()),
+                name: name.to_owned(),
+            },
+            action: Action::Create,
+            cause: Cause::Topology,
+            fields: Vec::new(),
+            note: None,
+            uid: None,
+            origin: Origin::Created,
+            desired: None,
+            digest: None,
+            conflicts: Conflicts::Refuse,
+            renamed: Vec::new(),
+        }
+    }
+
+    fn names(order: &[&str]) -> Vec<Vec<String>> {
+        let changes: Vec<Change> = order.iter().map(|name| secret(name)).collect();
+        let name = |change: &&Change| change.object.name.clone();
+        waves(&changes).iter().map(|wave| wave.iter().map(name).collect()).collect()
+    }
+
+    #[test]
+    fn the_root_is_never_written_beside_what_it_signed() {
+        assert_eq!(names(&["stolos-root", "cacerts"]), [["stolos-root"], ["cacerts"]]);
+        assert_eq!(names(&["cacerts", "stolos-root"]), [["cacerts"], ["stolos-root"]]);
+        assert_eq!(names(&["a", "b"]), [["a", "b"]]);
+    }
 }
