@@ -72,6 +72,15 @@ fn every_folder_of_goldens_has_its_topology() {
 }
 
 #[test]
+fn no_golden_holds_a_secret() {
+    for (path, text) in contents(&repository("golden")) {
+        for sign in ["PRIVATE KEY", "BEGIN CERTIFICATE", "eyJhbGciOi"] {
+            assert!(!text.contains(sign), "{path} holds {sign}");
+        }
+    }
+}
+
+#[test]
 fn the_order_of_keys_in_a_file_decides_nothing() {
     for (stem, file) in topologies().into_iter().filter(|(_, file)| file.ends_with(".yaml")) {
         let text = fs::read_to_string(repository("topologies").join(&file)).expect("a topology");
