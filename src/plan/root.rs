@@ -10,9 +10,9 @@ use super::{Inputs, Live, Reading, RootOutlook, codes};
 use crate::compile::{Desired, DesiredUnit, Hole, Minted, RootFacts, Values};
 use crate::diagnostic::Failure;
 use crate::graph::UnitKind;
-use crate::object::{Object, ObjectRef};
+use crate::object::{Object, ObjectRef, Sensitive};
 use crate::topology::ClusterName;
-use crate::trust::{LiveCa, RootCertificate, accepts};
+use crate::trust::{LiveCa, Root, RootCertificate, TrustError, accepts};
 
 /// The Secret that keeps a generated root.
 const ROOT_SECRET: &str = "stolos-root";
@@ -157,16 +157,22 @@ pub(super) fn find(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Ro
         }
         RootFacts::Generated { keeper } => match kept(desired, live, keeper) {
             Some((holder, secret)) => {
-                if decoded(&secret, "root-key.pem").is_none() {
+                let Some(key) = decoded(&secret, "root-key.pem") else {
                     let message = format!("{} of {holder} holds no key", secret.reference());
                     return Err(vec![Failure::new(&codes::ROOT_LOST, message)]);
-                }
+                };
                 let text = decoded(&secret, "root-cert.pem").unwrap_or_default();
-                let certificate = RootCertificate::load(&text, inputs.now).map_err(|error| {
+                // With its key: what is live is taken for what is asked for, so that nothing else would
+                // find a key that somebody broke.
+                let root = Root::load(&text, &Sensitive::new(key), inputs.now).map_err(|error| {
                     let mut failure = error.failure();
                     failure.facts.push(format!("it stands in {} of {holder}", secret.reference()));
+                    if matches!(error, TrustError::Key(_) | TrustError::KeyMismatch) {
+                        failure.help = Some(restore());
+                    }
                     vec![failure]
                 })?;
+                let certificate = root.certificate().clone();
                 Ok(RootState::Known(Box::new(KnownRoot { certificate, kept: Some((holder, secret)) })))
             }
             None => without_kept(desired, live, inputs, keeper),
@@ -236,7 +242,11 @@ fn lost<'n>(desired: &Desired, issued: impl Iterator<Item = &'n ClusterName>) ->
         .fold(failure, |failure, name| {
             failure.with_fact(format!("{name} has Secret {}/{INTERMEDIATE_SECRET}", desired.mesh.namespace))
         })
-        .with_help(format!("restore Secret {ROOT_SECRET}, or see: stolos explain root-lost"))
+        .with_help(restore())
+}
+
+fn restore() -> String {
+    format!("restore Secret {ROOT_SECRET}, or see: stolos explain root-lost")
 }
 
 fn unreachable(live: &Live, name: &ClusterName) -> Failure {

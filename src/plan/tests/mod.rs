@@ -413,6 +413,25 @@ mod trust {
     }
 
     #[test]
+    fn a_root_whose_key_somebody_broke_stops_the_plan() {
+        let (desired, mut world) = multi_network();
+        let other = crate::trust::Root::generate("mesh1", world::now()).unwrap();
+        for (key, code) in
+            [("bm8ga2V5", "root-key-unreadable"), (&base64(other.key().expose()), "root-key-mismatch")]
+        {
+            world.edit("cluster1", "Secret istio-system/stolos-root", "kubectl-patch", |secret| {
+                secret["data"]["root-key.pem"] = key.into();
+            });
+            assert_eq!(codes(world.plan(&desired)), [code]);
+        }
+    }
+
+    fn base64(text: &str) -> String {
+        use base64::Engine;
+        base64::engine::general_purpose::STANDARD.encode(text)
+    }
+
+    #[test]
     fn no_root_is_made_while_a_primary_is_out_of_sight() {
         let desired = desired(&example("multi-primary-multi-network.yaml"));
         let mut world = World::new(&desired);
