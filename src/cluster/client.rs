@@ -125,6 +125,10 @@ impl Contexts {
         let config = kube::Config::from_custom_kubeconfig(self.merged.clone(), &options)
             .await
             .map_err(|error| unusable(reason_of_kubeconfig(&error)))?;
+        // Only http and https are URLs that the client can send a request to.
+        if !matches!(config.cluster_url.scheme_str(), Some("http" | "https")) {
+            return Err(unusable("its cluster's server is no URL".to_owned()));
+        }
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         Transport::new(config, server, limits).map_err(|error| unusable(error.to_string()))
     }
@@ -335,8 +339,9 @@ fn reason_of_auth(error: &AuthError) -> String {
         AuthError::AuthExecStart(source) => {
             format!("the credential plugin does not start: {}", source.kind())
         }
-        AuthError::AuthExecRun { cmd, out } => {
-            format!("the credential plugin {cmd} ended with {}", out.status)
+        // The command is not quoted either: its arguments and variables may be credentials.
+        AuthError::AuthExecRun { out, .. } => {
+            format!("the credential plugin ended with {}", out.status)
         }
         AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
             "the credential plugin did not answer with an ExecCredential".to_owned()

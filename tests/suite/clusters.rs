@@ -242,3 +242,31 @@ fn the_first_of_several_kubeconfigs_wins_and_one_may_be_missing() {
         Contexts::read(&[first, std::path::PathBuf::from("/nowhere/config"), other]).expect("they merge");
     assert_eq!(contexts.names(), ["west", "broken", "east"]);
 }
+
+#[tokio::test]
+async fn a_server_that_is_no_url_is_refused_before_anything_is_sent() {
+    for server in ["nonsense", "ftp://west.example.com", "west.example.com:6443"] {
+        let text = format!(
+            "{{apiVersion: v1, kind: Config, clusters: [{{name: a, cluster: {{server: '{server}'}}}}], \
+             users: [{{name: u, user: {{}}}}], contexts: [{{name: west, context: {{cluster: a, user: u}}}}]}}"
+        );
+        let file = kubeconfig("no-url", &text);
+        let contexts = Contexts::read(&[file]).expect("readable");
+        let error = contexts.open("west", SHORT).await.err().expect("it is no URL");
+        assert_eq!(error.to_string(), "context `west` cannot be used: its cluster's server is no URL");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_credential_plugin_that_fails_is_not_quoted() {
+    let text = "{apiVersion: v1, kind: Config, clusters: [{name: a, cluster: {server: 'https://127.0.0.1:1'}}], \
+                users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, \
+                args: ['-c', 'echo canary-out; echo canary-err >&2; exit 3', canary-argument], \
+                env: [{name: PASSWORD, value: canary-variable}], interactiveMode: Never}}}], \
+                contexts: [{name: west, context: {cluster: a, user: u}}]}";
+    let contexts = Contexts::read(&[kubeconfig("plugin-fails", text)]).expect("readable");
+    let error = contexts.open("west", SHORT).await.err().expect("the plugin fails").to_string();
+    assert!(error.ends_with("the credential plugin ended with exit status: 3"), "{error}");
+    assert!(!error.contains("canary"), "{error}");
+}
