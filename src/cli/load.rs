@@ -117,9 +117,24 @@ fn files_at(path: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn read(file: &Path) -> io::Result<Vec<u8>> {
+    if waits(file)? {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a named pipe, not a file"));
+    }
     let mut bytes = Vec::new();
     fs::File::open(file)?.take(READ_AT_MOST).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Whether reading would wait until somebody writes: a named pipe. What a shell hands over under /dev has a writer.
+#[cfg(unix)]
+fn waits(file: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::FileTypeExt;
+    Ok(fs::metadata(file)?.file_type().is_fifo() && !file.starts_with("/dev") && !file.starts_with("/proc"))
+}
+
+#[cfg(not(unix))]
+fn waits(_: &Path) -> io::Result<bool> {
+    Ok(false)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {

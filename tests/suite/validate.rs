@@ -307,3 +307,18 @@ fn a_usage_that_is_wrong_is_an_error_like_any_other() {
     let ran = stolos(&folder, &["validate", "--help"]);
     assert_eq!((ran.stderr.as_str(), ran.code), ("", Some(0)));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_refused_and_never_waited_for() {
+    let folder = scratch("validate-pipe");
+    fs::create_dir_all(folder.join("mesh")).expect("a scratch folder");
+    let made = std::process::Command::new("mkfifo").arg(folder.join("mesh/prod.yaml")).status();
+    assert!(made.expect("mkfifo").success());
+    for path in ["mesh/prod.yaml", "mesh"] {
+        let said = stolos(&folder, &["validate", path]).to_string();
+        assert!(said.contains("error[file-unreadable]: mesh/prod.yaml cannot be read"), "{said}");
+        assert!(said.contains("a named pipe, not a file"), "{said}");
+        assert!(said.ends_with("[exit 1]\n"), "{said}");
+    }
+}
