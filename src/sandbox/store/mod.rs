@@ -125,6 +125,8 @@ impl ClusterStore {
         };
         if is_fresh {
             store.populate();
+        } else {
+            store.resume();
         }
         Ok(store)
     }

@@ -29,6 +29,22 @@ impl ClusterStore {
             }
         });
     }
+
+    /// Does what a process that was killed between a write and its reactions left undone.
+    pub(super) fn resume(&self) {
+        self.transact(|tx| {
+            let objects: Vec<Arc<Object>> = tx.state.objects.values().cloned().collect();
+            for object in objects {
+                let is_leaving = object.get(&["metadata", "deletionTimestamp"]).is_some();
+                match object.kind() {
+                    "Namespace" | "CustomResourceDefinition" if is_leaving => tx.empty(&object.reference()),
+                    "Namespace" => tx.furnish(&object),
+                    "CustomResourceDefinition" if object.get(&["status"]).is_none() => tx.establish(&object),
+                    _ => {}
+                }
+            }
+        });
+    }
 }
 
 impl State {

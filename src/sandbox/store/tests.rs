@@ -220,6 +220,21 @@ fn a_definition_is_established_and_its_kind_is_served_in_all_its_versions() {
 }
 
 #[test]
+fn a_definition_is_established_though_the_process_was_killed_before() {
+    let scratch = Scratch::new("definition-killed");
+    let store = scratch.open();
+    store.apply(definition(), &by("m")).expect("applies");
+    store.flush();
+    drop(store);
+    let written = std::fs::read_to_string(scratch.journal()).expect("reads");
+    let (kept, lost) = written.trim_end().rsplit_once('\n').expect("several lines");
+    assert!(lost.contains("Established") && !kept.contains("Established"), "{lost}");
+    std::fs::write(scratch.journal(), format!("{kept}\n")).expect("writes");
+    let store = scratch.open();
+    store.apply(gateway("v1"), &by("m")).expect("served");
+}
+
+#[test]
 fn a_deleted_definition_takes_its_objects_along() {
     let scratch = Scratch::new("definition-gone");
     let store = scratch.open();
