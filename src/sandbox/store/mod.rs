@@ -127,6 +127,10 @@ impl ClusterStore {
             store.populate();
         } else {
             store.resume();
+            // Killed before any of it was on the disk.
+            if store.find("", "Namespace", None, "kube-system").is_none() {
+                store.populate();
+            }
         }
         Ok(store)
     }

@@ -21,11 +21,13 @@ use crate::sandbox::merge::{Managers, Writer};
 const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 
 impl ClusterStore {
-    /// Fills a new cluster with what every cluster has.
+    /// Fills a cluster with what every cluster has, where it is not there.
     pub(super) fn populate(&self) {
         self.transact(|tx| {
             for object in fresh::objects(&self.name) {
-                tx.make(object);
+                if tx.get(&object.reference()).is_none() {
+                    tx.make(object);
+                }
             }
         });
     }

@@ -235,6 +235,19 @@ fn a_definition_is_established_though_the_process_was_killed_before() {
 }
 
 #[test]
+fn a_cluster_whose_process_was_killed_at_its_beginning_is_whole() {
+    let scratch = Scratch::new("fresh-killed");
+    let store = scratch.open();
+    let whole = names(&store, "", "Namespace");
+    store.flush();
+    drop(store);
+    let written = std::fs::read_to_string(scratch.journal()).expect("reads");
+    let header = written.lines().next().expect("a header");
+    std::fs::write(scratch.journal(), format!("{header}\n")).expect("writes");
+    assert_eq!(names(&scratch.open(), "", "Namespace"), whole);
+}
+
+#[test]
 fn a_deleted_definition_takes_its_objects_along() {
     let scratch = Scratch::new("definition-gone");
     let store = scratch.open();
