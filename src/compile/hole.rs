@@ -197,6 +197,13 @@ impl Values {
         self.0.get(hole)
     }
 
+    /// Those that may be shown: all that a text outside a Secret may hold.
+    #[must_use]
+    pub fn public(&self) -> Self {
+        let public = self.0.iter().filter(|(_, value)| matches!(value, Value::Public(_)));
+        Self(public.map(|(hole, value)| (hole.clone(), value.clone())).collect())
+    }
+
     /// Takes over what `other` knows.
     pub fn extend(&mut self, other: Values) {
         self.0.extend(other.0);

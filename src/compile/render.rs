@@ -86,8 +86,11 @@ impl DesiredUnit {
     /// The objects that no chart renders.
     fn own_objects(&self, mesh: &MeshFacts, values: &Values) -> Vec<Object> {
         let id = applyset_id(mesh);
+        let public = values.public();
         let mut objects = self.content.objects.clone();
         for object in &mut objects {
+            // A secret goes into Secrets, whatever stands elsewhere.
+            let values = if object.kind() == "Secret" { values } else { &public };
             object.as_map_mut().values_mut().for_each(|value| fill_tree(value, values));
             object.set_label(PART_OF, &id);
         }
@@ -106,7 +109,7 @@ impl Release {
     /// stand-in of its kind, since they branch on it, and comes out as its marker again.
     fn render(&self, mesh: &MeshFacts, known: &Values) -> Result<Arc<Render>, ChartError> {
         let mut values = Json::Object(Map::clone(&self.values));
-        fill_tree(&mut values, known);
+        fill_tree(&mut values, &known.public());
         let key = format!("{:?} {} {} {values}", self.chart, self.name, self.namespace);
         if let Some(render) = self.renders.lock().get(&key) {
             return Ok(Arc::clone(render));
@@ -174,4 +177,47 @@ fn stand_ins(values: &mut Json) -> Vec<(String, Hole)> {
     }
     fill_tree(values, &known);
     pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::compile::{Content, Done, RootFacts};
+    use crate::topology::IstioVersion;
+
+    #[test]
+    fn a_secret_value_goes_into_secrets_alone() {
+        let text = "${west/trust.ca-key} ${west/trust.ca-cert}";
+        let object = |kind: &str, field: &str| {
+            let object =
+                json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}, field: {"a": text}});
+            Object::from_value(object).expect("an object")
+        };
+        let unit = DesiredUnit {
+            unit: "west/trust".parse().expect("a unit"),
+            stage: 1,
+            after: Vec::new(),
+            content: Content {
+                release: None,
+                objects: vec![object("Secret", "stringData"), object("ConfigMap", "data")],
+            },
+            done: Done::Exists,
+        };
+        let mesh = MeshFacts {
+            id: "mesh1".to_owned(),
+            namespace: "istio-system".to_owned(),
+            trust_domain: "cluster.local".to_owned(),
+            version: IstioVersion::NEWEST,
+            networks: 1,
+            root: RootFacts::Istiod,
+        };
+        let mut values = Values::default();
+        values.insert("west/trust.ca-key".parse().expect("a hole"), "the key");
+        values.insert("west/trust.ca-cert".parse().expect("a hole"), "the certificate");
+        let objects = unit.objects(&mesh, &values).expect("there is no chart to fail");
+        assert_eq!(objects[0].text(&["stringData", "a"]), Some("the key the certificate"));
+        assert_eq!(objects[1].text(&["data", "a"]), Some("${west/trust.ca-key} the certificate"));
+    }
 }

@@ -45,6 +45,7 @@ mod gateway_address_unusable;
 mod gateway_port_duplicate;
 mod gateway_port_unknown;
 mod gateway_without_replicas;
+mod marker_reserved;
 mod mesh_id_malformed;
 mod namespace_name_malformed;
 mod namespace_nowhere;
@@ -75,7 +76,7 @@ mod value_owned_by_topology;
 pub use control_plane_address_hostname::CODE as CONTROL_PLANE_ADDRESS_HOSTNAME;
 
 /// Every rule, in the order in which a reader of the file would ask.
-pub const RULES: [Rule; 55] = [
+pub const RULES: [Rule; 56] = [
     mesh_id_malformed::RULE,
     trust_domain_malformed::RULE,
     cluster_name_malformed::RULE,
@@ -127,6 +128,7 @@ pub const RULES: [Rule; 55] = [
     root_keeper_remote::RULE,
     charts_not_chosen::RULE,
     value_owned_by_topology::RULE,
+    marker_reserved::RULE,
     remote_cluster_timeout_zero::RULE,
     cluster_domain_differs::RULE,
     reader_rights_dropped::RULE,
