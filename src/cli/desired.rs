@@ -1,10 +1,9 @@
 //! A loaded topology to what should be live, with the public files that it names read.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Stop;
-use super::load::Loaded;
+use super::load::{Loaded, read};
 use crate::compile::{self, Desired, PublicFiles};
 use crate::diagnostic::Failure;
 use crate::document::{Sources, Spanned};
@@ -18,10 +17,15 @@ pub(super) fn desired(loaded: &Loaded) -> Result<Desired, Stop> {
     Ok(compile::compile(&loaded.topology, &graph, &files).map_err(|error| error.failure())?)
 }
 
-/// The place of a file that a topology names: relative to the file that names it.
-pub(super) fn beside(sources: &Sources, named: &Spanned<String>) -> PathBuf {
-    let naming = Path::new(&sources.get(named.span.source).name);
-    naming.parent().unwrap_or(Path::new("")).join(&named.value)
+/// Reads a text file that a topology names: relative to the file that names it.
+pub(super) fn read_named(sources: &Sources, named: &Spanned<String>) -> Result<String, Failure> {
+    let naming = sources.get(named.span.source);
+    let path = Path::new(&naming.name).parent().unwrap_or(Path::new("")).join(&named.value);
+    let shown = path.display().to_string();
+    let line = naming.text[..named.span.range().start].matches('\n').count() + 1;
+    let here = |failure: Failure| failure.with_fact(format!("named in {}:{line}", naming.name));
+    let bytes = read(&path).map_err(|error| here(files::unreadable(&shown, &error.to_string())))?;
+    String::from_utf8(bytes).map_err(|_| here(files::unreadable(&shown, "it is not UTF-8 text")))
 }
 
 /// The authorities of API servers. Keys are never read here.
@@ -29,12 +33,6 @@ fn public_files(loaded: &Loaded) -> Result<PublicFiles, Failure> {
     let declared = loaded.topology.clusters.values().filter_map(|cluster| cluster.api_server.as_ref());
     declared
         .filter_map(|api_server| api_server.ca.as_ref())
-        .map(|ca| {
-            let path = beside(&loaded.sources, ca);
-            let shown = path.display().to_string();
-            let text =
-                fs::read_to_string(&path).map_err(|error| files::unreadable(&shown, &error.to_string()))?;
-            Ok((ca.value.clone(), text))
-        })
+        .map(|ca| Ok((ca.value.clone(), read_named(&loaded.sources, ca)?)))
         .collect()
 }

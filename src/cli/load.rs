@@ -116,7 +116,8 @@ fn files_at(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     if found.is_empty() { Err(files::empty_folder(&path.display().to_string())) } else { Ok(found) }
 }
 
-fn read(file: &Path) -> io::Result<Vec<u8>> {
+/// Reads a file, up to a bound, and never waits for one that nobody writes.
+pub(super) fn read(file: &Path) -> io::Result<Vec<u8>> {
     if waits(file)? {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "a named pipe, not a file"));
     }

@@ -2,7 +2,6 @@
 //! and `destroy` have in common.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,16 +9,15 @@ use jiff::Timestamp;
 
 use super::Stop;
 use super::clusters::{Reach, sandbox_cluster};
-use super::desired::{beside, desired};
+use super::desired::{desired, read_named};
 use super::load::{Loaded, load};
 use crate::cluster::{Cluster, dry_runs, look_into, survey};
 use crate::compile::Desired;
-use crate::diagnostic::Failure;
 use crate::object::Sensitive;
 use crate::plan::{self, Conflicts, Inputs, Mode, Plan};
 use crate::sandbox::controllers::{self, Handle, Member};
 use crate::sandbox::{Access, RunningSandbox, SandboxCluster, SystemClock, access};
-use crate::topology::{ClusterName, Root, Topology, files};
+use crate::topology::{ClusterName, Root, Topology};
 use crate::trust;
 use crate::validate::Use;
 
@@ -62,7 +60,7 @@ impl Mesh {
     /// Reads the clusters and says what it takes.
     pub(super) async fn plan(&self, mode: Mode, conflicts: Conflicts) -> Result<Plan, Stop> {
         let root_certificate = match &self.loaded.topology.root.as_ref().map(|root| &root.value) {
-            Some(Root::Files { certificate, .. }) => Some(self.read(certificate)?),
+            Some(Root::Files { certificate, .. }) => Some(read_named(&self.loaded.sources, certificate)?),
             Some(Root::Generate { .. } | Root::Istiod) | None => None,
         };
         let reads = plan::reads(&self.desired).map_err(Stop::Failures)?;
@@ -93,8 +91,8 @@ impl Mesh {
     pub(super) fn root(&self) -> Result<Option<trust::Root>, Stop> {
         match self.loaded.topology.root.as_ref().map(|root| &root.value) {
             Some(Root::Files { certificate, key }) => {
-                let certificate = self.read(certificate)?;
-                let key = Sensitive::new(self.read(key)?);
+                let certificate = read_named(&self.loaded.sources, certificate)?;
+                let key = Sensitive::new(read_named(&self.loaded.sources, key)?);
                 let root = trust::Root::load(&certificate, &key, Timestamp::now());
                 Ok(Some(root.map_err(|error| error.failure())?))
             }
@@ -110,12 +108,6 @@ impl Mesh {
                 running.stop().await;
             }
         }
-    }
-
-    fn read(&self, named: &crate::document::Spanned<String>) -> Result<String, Failure> {
-        let path = beside(&self.loaded.sources, named);
-        fs::read_to_string(&path)
-            .map_err(|error| files::unreadable(&path.display().to_string(), &error.to_string()))
     }
 }
 

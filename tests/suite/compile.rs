@@ -182,3 +182,33 @@ clusters:
         contents(&folder.join("out")).into_keys().filter(|path| path.starts_with("west")).collect();
     assert_eq!(left, ["west/notes.txt"]);
 }
+
+#[test]
+fn a_file_that_a_topology_names_and_that_is_not_there_is_told_with_both_places() {
+    let folder = scratch("compile-named-file");
+    let text = "\
+version: 1
+mesh: { id: mesh1 }
+istio: { charts: embedded }
+trust: { root: generate }
+networks: { network1: {} }
+clusters:
+  west:
+    network: network1
+    role: primary
+    apiServer: { url: https://west.example.com:6443, ca: ca/west.pem }
+";
+    fs::write(folder.join("mesh.yaml"), text).expect("scratch");
+    let ran = stolos(&folder, &["compile", "mesh.yaml", "-o", "out"]);
+    assert_eq!(ran.code, Some(1));
+    let said: Vec<&str> = ran.stderr.lines().take(3).collect();
+    assert_eq!(
+        said,
+        [
+            "error[file-unreadable]: ca/west.pem cannot be read",
+            "  No such file or directory (os error 2)",
+            "  named in mesh.yaml:10",
+        ]
+    );
+    assert!(!folder.join("out").exists(), "nothing is written");
+}

@@ -25,12 +25,10 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
         for values in cluster.values.by_chart.values() {
             check_values(topology, values, found);
         }
-        match &cluster.east_west_gateway {
-            Some(choice) => match &choice.value {
-                GatewayChoice::On(gateway) => check_gateway(topology, gateway, choice.span, found),
-                GatewayChoice::Off => {}
-            },
-            None => {}
+        let Some(choice) = &cluster.east_west_gateway else { continue };
+        match &choice.value {
+            GatewayChoice::On(gateway) => check_gateway(topology, gateway, choice.span, found),
+            GatewayChoice::Off => {}
         }
     }
     for network in topology.networks.values() {
