@@ -9,7 +9,7 @@ use stolos::cluster::survey;
 use stolos::graph::Unit;
 use stolos::object::{Object, ObjectRef};
 use stolos::plan::{ClusterReads, Inventory, Mode, Reading};
-use stolos::sandbox::WriteOptions;
+use stolos::sandbox::{DeleteOptions, WriteOptions};
 use stolos::topology::ClusterName;
 use tokio::sync::watch;
 
@@ -219,6 +219,24 @@ async fn what_was_adopted_keeps_its_values_and_loses_our_labels() {
     assert_eq!(data(&after), data(&applied));
     assert_eq!(after.get(&["metadata", "labels"]), Some(&json!({"team": "platform"})));
     assert_eq!(meshes.applied_by_us(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_we_made_is_ours_although_its_record_was_lost() {
+    let meshes = shared("record-lost").await;
+    let before = meshes.everything();
+    assert!(meshes.apply().await.summary.is_complete());
+    // As after a kill between the namespace and the inventory that lies in it, or after somebody's mistake.
+    for store in meshes.running.sandbox().clusters() {
+        store.delete(&parent(), &DeleteOptions::default()).expect("it is there");
+    }
+    assert!(meshes.apply().await.summary.is_complete());
+    assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
+    assert!(meshes.destroy().await.summary.is_complete());
+    let after = meshes.everything();
+    let left: Vec<&String> =
+        after.iter().filter(|name| !before.contains(name) && !is_of_others(name)).collect();
+    assert_eq!(left, Vec::<&String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,7 @@ mod shown;
 
 pub use divergence::divergence;
 pub(in crate::plan) use ownership::Ownership;
+use ownership::is_our_making;
 pub use released::given_up;
 pub use renamed::taken_over;
 pub use settle::settled;
@@ -167,10 +168,14 @@ impl Comparison<'_> {
         let note = match standing {
             Standing::Remade => Some("was deleted and made anew by others since the last apply".to_owned()),
             Standing::Ours if fields.is_empty() => claim_note(&claims, &ownership),
+            Standing::Strange if is_our_making(self.desired, live) => {
+                Some("was made by an apply of ours whose record is gone".to_owned())
+            }
             Standing::Ours | Standing::Strange => None,
         };
         let origin = match standing {
             Standing::Ours => self.recorded.map_or(Origin::Adopted, |recorded| recorded.origin),
+            Standing::Strange if is_our_making(self.desired, live) => Origin::Created,
             Standing::Strange | Standing::Remade => Origin::Adopted,
         };
         Ok(Change {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::compile::PART_OF;
 use crate::object::fields::Operation;
 use crate::object::{FieldPath, FieldSet, ManagedEntry, Object, PathElement, managed_fields};
 use crate::plan::Author;
@@ -53,6 +54,23 @@ impl Ownership {
         // RFC 3339 in UTC, as servers write it, sorts by its text.
         self.others.iter().filter(|entry| covers(&entry.fields, path)).max_by_key(|entry| entry.time.clone())
     }
+}
+
+/// Who writes to objects of others without having made them.
+const CONTROLLERS: [&str; 5] =
+    ["cloud-controller-manager", "kube-apiserver", "kube-controller-manager", "kubelet", "pilot-discovery"];
+
+/// Whether a live object that no inventory records was made by us all the same: it carries the label of
+/// our apply set, and nobody but us and controllers ever wrote it. So is what a run leaves that is cut
+/// off before it could record it (the mesh namespace, in which the inventory lies), and everything
+/// where an inventory was lost.
+pub(super) fn is_our_making(desired: &Object, live: &Object) -> bool {
+    let entries = managed_fields(live);
+    live.label(PART_OF).is_some_and(|label| desired.label(PART_OF) == Some(label))
+        && entries.iter().any(|entry| entry.manager == MANAGER && entry.operation == Operation::Apply)
+        && entries
+            .iter()
+            .all(|entry| entry.manager == MANAGER || CONTROLLERS.contains(&entry.manager.as_str()))
 }
 
 /// Whether a set holds a path, something below it, or a value that it lies in.
