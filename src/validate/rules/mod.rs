@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::IpNet;
 use serde_json::Value;
 
-use super::overlap::Block;
+use super::overlap::{Block, overlaps};
 use super::{Rule, grammar};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean, listed};
 use crate::document::{Span, Spanned};
@@ -206,6 +207,38 @@ fn repeats<K: Ord>(entries: impl Iterator<Item = (K, Span)>) -> Vec<Repeat> {
 /// Two blocks, the one that is declared first before the other.
 fn in_order_of_place<G: Copy>(one: Block<G>, other: Block<G>) -> (Block<G>, Block<G>) {
     if one.span <= other.span { (one, other) } else { (other, one) }
+}
+
+/// An error for each block of addresses that another cluster of the same network declares too.
+///
+/// `what` is what has the addresses, `of` where a cluster declares them.
+fn shared_addresses(
+    topology: &Topology,
+    code: &'static Code,
+    what: &str,
+    of: fn(&Cluster) -> &[Spanned<IpNet>],
+) -> impl Iterator<Item = Diagnostic> {
+    by_network(topology).into_values().flat_map(move |clusters| {
+        let blocks: Vec<_> = clusters
+            .iter()
+            .flat_map(|cluster| {
+                of(cluster).iter().map(|net| Block {
+                    net: net.value,
+                    owner: &cluster.name.value,
+                    span: net.span,
+                })
+            })
+            .collect();
+        overlaps(&blocks).into_iter().map(move |(one, other)| {
+            let (first, second) = in_order_of_place(one, other);
+            if first.span == second.span {
+                let text = format!("{} has these, and so has {}", first.owner, second.owner);
+                return Diagnostic::error(code, second.span, text);
+            }
+            Diagnostic::error(code, second.span, format!("{what} of {}", second.owner))
+                .with_label(first.span, format!("{what} of {}", first.owner))
+        })
+    })
 }
 
 /// The clusters of every network that is named by one, declared or not.

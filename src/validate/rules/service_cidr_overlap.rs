@@ -1,7 +1,7 @@
 //! Two clusters of one network give Services the same addresses.
 
 use super::*;
-use crate::validate::overlap::{Block, overlaps};
+use crate::diagnostic::Severity;
 
 static CODE: Code = Code {
     name: "service-cidr-overlap",
@@ -12,30 +12,11 @@ static CODE: Code = Code {
 pub(super) const RULE: Rule = Rule::new(&CODE, check);
 
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
-    for clusters in by_network(topology).values() {
-        let blocks: Vec<_> = clusters
-            .iter()
-            .flat_map(|cluster| {
-                cluster.services.iter().map(|net| Block {
-                    net: net.value,
-                    owner: &cluster.name.value,
-                    span: net.span,
-                })
-            })
-            .collect();
-        for (one, other) in overlaps(&blocks) {
-            let (first, second) = in_order_of_place(one, other);
-            let finding = if first.span == second.span {
-                Diagnostic::warning(
-                    &CODE,
-                    second.span,
-                    format!("{} has these, and so has {}", first.owner, second.owner),
-                )
-            } else {
-                Diagnostic::warning(&CODE, second.span, format!("Services of {}", second.owner))
-                    .with_label(first.span, format!("Services of {}", first.owner))
-            };
-            found.push(finding.with_help("Istio copes, for it keeps a Service's address per cluster; whatever else joins the two networks may not."));
-        }
-    }
+    let shared = shared_addresses(topology, &CODE, "Services", |cluster| &cluster.services);
+    found.extend(shared.map(|finding| {
+        let finding = finding.with_help(
+            "Istio copes, for it keeps a Service's address per cluster; whatever else joins the two networks may not.",
+        );
+        Diagnostic { severity: Severity::Warning, ..finding }
+    }));
 }
