@@ -4,6 +4,8 @@ use crate::diagnostic::Code;
 pub(crate) use crate::diagnostic::shared::FIELD_CONFLICT;
 pub(crate) use crate::validate::CONTROL_PLANE_ADDRESS_HOSTNAME;
 
+pub(crate) use super::saved::codes::*;
+
 /// An inventory whose data is not what Stolos writes.
 pub(crate) static INVENTORY_UNREADABLE: Code = Code {
     name: "inventory-unreadable",
@@ -109,4 +111,15 @@ pub static CODES: &[&Code] = &[
     &ROOT_LOST,
     &CLUSTER_NOT_READ,
     &CONTROL_PLANE_ADDRESS_HOSTNAME,
+    &PLAN_STALE,
+    &PLAN_USED,
+    &PLAN_TRUNCATED,
+    &PLAN_UNREADABLE,
+    &PLAN_EDITED,
+    &PLAN_OF_ANOTHER_VERSION,
+    &PLAN_FORMAT_NEWER,
+    &PLAN_FORMAT_OTHER,
+    &PLAN_FLAG,
+    &PLAN_NOT_A_TOPOLOGY,
+    &PLAN_MISSING,
 ];

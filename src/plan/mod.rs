@@ -26,6 +26,7 @@ mod prune;
 mod reads;
 mod rendered;
 mod root;
+mod saved;
 mod step;
 mod steps;
 
