@@ -16,7 +16,7 @@ use crate::compile::Desired;
 use crate::object::Sensitive;
 use crate::plan::{self, Conflicts, Inputs, Mode, Plan};
 use crate::sandbox::controllers::{self, Handle, Member};
-use crate::sandbox::{Access, RunningSandbox, SandboxCluster, SystemClock, access};
+use crate::sandbox::{Access, ClusterStore, RunningSandbox, SandboxCluster, SystemClock, access};
 use crate::topology::{ClusterName, Root, Topology};
 use crate::trust;
 use crate::validate::Use;
@@ -123,7 +123,7 @@ pub(super) fn start_controllers(running: &RunningSandbox, topology: &Topology) -
     let members = stores.map(|store| {
         let declared = topology.clusters.get(store.name()).and_then(|cluster| cluster.api_server.as_ref());
         let servers = declared.map(|api_server| api_server.url.value.clone()).into_iter().collect();
-        Member { store: Arc::clone(store), servers }
+        Member { cluster: Arc::<ClusterStore>::clone(store), servers }
     });
     controllers::start(members.collect())
 }

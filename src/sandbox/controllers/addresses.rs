@@ -10,6 +10,7 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
+use super::controlled::Part;
 use super::reading::{is_leaving, items, text};
 use super::world::{Member, World};
 use crate::object::Object;
@@ -40,7 +41,7 @@ pub(super) fn reconcile(world: &World) {
     let mut taken: BTreeSet<Ipv4Addr> = BTreeSet::new();
     let mut without = Vec::new();
     for member in &world.members {
-        for service in member.store.list("", "Service", None) {
+        for service in member.cluster.list("", "Service", None) {
             taken.extend(addresses_of(&service).filter_map(|address| address.parse::<Ipv4Addr>().ok()));
             let wanted = service.text(&["spec", "loadBalancerIP"]).and_then(|address| address.parse().ok());
             taken.extend::<Option<Ipv4Addr>>(wanted);
@@ -72,7 +73,7 @@ fn wants_address(service: &Object) -> bool {
 
 fn write(member: &Member, service: &Object, patch: &Value) {
     // The Service may be gone by now; its deletion is the next change to be seen.
-    let _ = member.store.patch_status(&service.reference(), patch, MANAGER);
+    let _ = member.cluster.merge(&service.reference(), Part::Status, patch, MANAGER);
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::controlled::time_of;
 use super::world::Member;
 use crate::object::Object;
-use crate::sandbox::WriteOptions;
 
 /// Writes one Warning about an object; the same one is written once.
 pub(super) fn warn(member: &Member, about: &Object, component: &str, reason: &str, message: &str) {
@@ -13,10 +13,10 @@ pub(super) fn warn(member: &Member, about: &Object, component: &str, reason: &st
     let seed = format!("{}\n{}\n{reason}\n{message}", about.kind(), about.uid().unwrap_or_default());
     let digest: String = Sha256::digest(seed).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let name = format!("{}.{digest}", about.name());
-    if member.store.find("", "Event", Some(namespace), &name).is_some() {
+    if member.cluster.find("", "Event", Some(namespace), &name).is_some() {
         return;
     }
-    let time = member.store.time();
+    let time = time_of(&*member.cluster);
     let event = Object::from_value(json!({
         "apiVersion": "v1", "kind": "Event",
         "metadata": {"name": name, "namespace": namespace},
@@ -30,5 +30,5 @@ pub(super) fn warn(member: &Member, about: &Object, component: &str, reason: &st
         "source": {"component": component}, "reportingComponent": component,
     }));
     let event = event.expect("an event is written whole above");
-    let _ = member.store.create(event, &WriteOptions::by(component));
+    let _ = member.cluster.create(event, component);
 }

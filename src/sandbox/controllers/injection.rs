@@ -23,7 +23,7 @@ pub(super) fn admit(
     pod: &mut Object,
     istiods: &[Istiod],
 ) -> Result<(), String> {
-    let store = &world.members[member].store;
+    let store = &world.members[member].cluster;
     let namespace = store.find("", "Namespace", None, pod.namespace().unwrap_or_default());
     let namespace_labels = namespace.as_deref().and_then(labels);
     for configuration in store.list("admissionregistration.k8s.io", "MutatingWebhookConfiguration", None) {

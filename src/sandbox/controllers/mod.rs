@@ -1,8 +1,10 @@
 //! What clusters, and istiod in them, do by themselves.
 //!
-//! Changes of the stores enter; writes through the stores leave, under the
-//! field managers that real clusters show (`kube-controller-manager`,
-//! `cloud-controller-manager`, `kubelet`, `pilot-discovery`). Everything here
+//! Changes of clusters enter; writes to them leave, under the field managers
+//! that real clusters show (`kube-controller-manager`,
+//! `cloud-controller-manager`, `kubelet`, `pilot-discovery`). What a cluster is
+//! for them, `controlled` says: one of a sandbox, or a real API server, whose
+//! own controllers are left to it. Everything here
 //! is level-triggered: a round looks at what is there and writes what should
 //! be; rounds follow until nothing changes. So the order in which objects come
 //! does not matter, except where it does in life: what an istiod reads once
@@ -14,12 +16,14 @@
 //! | `tokens`, `rights` | ServiceAccounts: their tokens, what they may do |
 //! | `workloads`, `pods`, `injection` | Deployments, their Pods, and the webhooks that Pods pass |
 //! | `istiod`, `route` | what istiod reads and writes, and how it is reached |
-//! | `events`, `status`, `reading`, `world` | what all of these use |
+//! | `controlled`, `events`, `status`, `reading`, `world` | what all of these use |
 //!
-//! What is not simulated: traffic, scheduling, images, scaling by metrics,
+//! What is not simulated: traffic, scheduling (Pods are never bound to a node, so that a deleted one is
+//! gone at once), images, scaling by metrics,
 //! StatefulSets and DaemonSets, EndpointSlices of Pods, and webhooks that are not Istio's.
 
 mod addresses;
+mod controlled;
 mod events;
 mod injection;
 mod istiod;
@@ -34,15 +38,15 @@ mod world;
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+pub use self::controlled::{ControlPlane, Controlled, Part};
 pub use self::istiod::Leads;
 pub use self::world::Member;
 
 use self::istiod::{publish, remotes};
 use self::world::World;
-use crate::sandbox::Feed;
 
 /// Writes that call for further writes end long before this; more would be a circle.
 const MOST_ROUNDS: usize = 200;
@@ -51,7 +55,8 @@ const MOST_ROUNDS: usize = 200;
 #[derive(Debug)]
 pub struct Controllers {
     world: Arc<World>,
-    feeds: Vec<Feed>,
+    /// How far each cluster was looked at; none before the first look.
+    seen: Vec<(watch::Receiver<u64>, Option<u64>)>,
 }
 
 /// How an istiod stands with a cluster that a remote secret names.
@@ -81,8 +86,8 @@ pub enum SyncStatus {
 impl Controllers {
     /// Controllers that have not looked at anything yet.
     pub fn new(members: Vec<Member>) -> Self {
-        let feeds = members.iter().map(|member| member.store.feed_from_start()).collect();
-        Self { world: Arc::new(World::new(members)), feeds }
+        let seen = members.iter().map(|member| (member.cluster.changes(), None)).collect();
+        Self { world: Arc::new(World::new(members)), seen }
     }
 
     /// Reacts to everything that changed, and to what the reactions change.
@@ -100,12 +105,11 @@ impl Controllers {
         registrations(&self.world)
     }
 
-    /// Events are only written here and leases only by clients: neither calls for anything.
     fn has_changes(&mut self) -> bool {
         let mut changed = false;
-        for feed in &mut self.feeds {
-            let calls = feed.take().iter().any(|change| !matches!(change.object.kind(), "Event" | "Lease"));
-            changed |= calls;
+        for (member, (changes, seen)) in self.world.members.iter().zip(&mut self.seen) {
+            let now = *changes.borrow_and_update();
+            changed |= seen.replace(now).is_none_or(|before| before != now && member.cluster.calls(before));
         }
         changed
     }
@@ -140,7 +144,7 @@ pub fn start(members: Vec<Member>) -> Handle {
     let changed = Arc::new(Notify::new());
     let mut tasks = Vec::new();
     for member in &world.members {
-        let (mut revision, changed) = (member.store.subscribe(), Arc::clone(&changed));
+        let (mut revision, changed) = (member.cluster.changes(), Arc::clone(&changed));
         tasks.push(tokio::spawn(async move {
             while revision.changed().await.is_ok() {
                 changed.notify_one();
@@ -159,11 +163,19 @@ pub fn start(members: Vec<Member>) -> Handle {
 
 /// Looks at everything once, in the order in which one thing gives rise to the next.
 fn round(world: &World) {
-    world.members.iter().for_each(tokens::reconcile);
+    for member in &world.members {
+        match member.cluster.control_plane() {
+            ControlPlane::Simulated => tokens::reconcile(member),
+            ControlPlane::Real => {}
+        }
+    }
     addresses::reconcile(world);
     let istiods = istiod::running(world);
     for member in 0..world.members.len() {
-        workloads::reconcile(world, member, &istiods);
+        match world.members[member].cluster.control_plane() {
+            ControlPlane::Simulated => workloads::reconcile(world, member, &istiods),
+            ControlPlane::Real => pods::reconcile(world, member, &istiods),
+        }
     }
     let mut istiods = istiod::running(world);
     for istiod in &mut istiods {
@@ -180,7 +192,7 @@ fn registrations(world: &World) -> Vec<Registration> {
         for (id, remote) in istiod.remotes() {
             let reached = remotes::connect(world, &istiod, id).and_then(|link| remotes::synced(world, &link));
             registrations.push(Registration {
-                primary: world.members[istiod.cluster].store.name().to_owned(),
+                primary: world.members[istiod.cluster].cluster.name().to_owned(),
                 id: id.to_owned(),
                 secret: remote.secret.clone(),
                 sync: reached.map_or_else(SyncStatus::Timeout, |()| SyncStatus::Synced),

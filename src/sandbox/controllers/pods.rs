@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::controlled::time_of;
 use super::events::warn;
 use super::injection::INJECTED;
 use super::istiod::{Istiod, is_istiod, publish, remotes, startup};
-use super::reading::{environment, is_ready, items, list, text};
+use super::reading::{environment, is_leaving, is_ready, items, list, text};
 use super::route::Call;
 use super::status::{self, with_times};
 use super::world::World;
@@ -71,6 +72,15 @@ impl State {
     }
 }
 
+/// Runs the Pods of a cluster whose own controllers made them.
+pub(super) fn reconcile(world: &World, member: usize, istiods: &[Istiod]) {
+    for pod in world.members[member].cluster.list("", "Pod", None) {
+        if !is_leaving(&pod) {
+            let _ = run(world, member, &pod, istiods);
+        }
+    }
+}
+
 /// Looks at a Pod, writes its status, and says what holds it up.
 pub(super) fn run(world: &World, member: usize, pod: &Object, istiods: &[Istiod]) -> Result<(), Trouble> {
     // What runs goes on: a proxy keeps its certificate and its configuration, istiod what it has read.
@@ -117,7 +127,7 @@ fn volumes(world: &World, member: usize, pod: &Object) -> Result<(), Trouble> {
                 let Some(wanted) = source.get(field) else { continue };
                 let Some(name) = text(wanted, name_key) else { continue };
                 let is_optional = wanted.get("optional").and_then(Value::as_bool) == Some(true);
-                let store = &world.members[member].store;
+                let store = &world.members[member].cluster;
                 if !is_optional && store.find("", kind, pod.namespace(), name).is_none() {
                     let volume = text(volume, "name").unwrap_or_default();
                     let kind = kind.to_lowercase();
@@ -180,7 +190,7 @@ fn authenticated(world: &World, member: usize, istiod: &Istiod, id: &str) -> Res
 
 fn write_status(world: &World, member: usize, pod: &Object, trouble: Option<&Trouble>) {
     let target = &world.members[member];
-    let time = target.store.time();
+    let time = time_of(&*target.cluster);
     let (ready, reason, message) = match trouble {
         None => ("True", None, None),
         Some(trouble) => ("False", Some(trouble.state.reason()), Some(trouble.message.as_str())),

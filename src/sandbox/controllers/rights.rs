@@ -33,11 +33,11 @@ impl<'d> Deed<'d> {
 
 /// Whether an account may do something.
 pub(super) fn may(member: &Member, account: &Account, deed: Deed<'_>) -> bool {
-    let bindings = member.store.list(GROUP, "ClusterRoleBinding", None);
+    let bindings = member.cluster.list(GROUP, "ClusterRoleBinding", None);
     let mut roles: Vec<Arc<Object>> =
         bindings.iter().filter(|binding| binds(binding, account)).filter_map(|b| role(member, b)).collect();
     if let Some(namespace) = deed.namespace {
-        let bindings = member.store.list(GROUP, "RoleBinding", Some(namespace));
+        let bindings = member.cluster.list(GROUP, "RoleBinding", Some(namespace));
         roles.extend(
             bindings.iter().filter(|binding| binds(binding, account)).filter_map(|b| role(member, b)),
         );
@@ -67,8 +67,8 @@ fn binds(binding: &Object, account: &Account) -> bool {
 fn role(member: &Member, binding: &Object) -> Option<Arc<Object>> {
     let name = binding.text(&["roleRef", "name"])?;
     match binding.text(&["roleRef", "kind"])? {
-        "ClusterRole" => member.store.find(GROUP, "ClusterRole", None, name),
-        "Role" => member.store.find(GROUP, "Role", binding.namespace(), name),
+        "ClusterRole" => member.cluster.find(GROUP, "ClusterRole", None, name),
+        "Role" => member.cluster.find(GROUP, "Role", binding.namespace(), name),
         _ => None,
     }
 }

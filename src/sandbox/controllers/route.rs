@@ -39,7 +39,7 @@ impl World {
         istiods: &'i [Istiod],
     ) -> Result<&'i Istiod, String> {
         let Call { from, namespace, service: name, port } = call;
-        let store = &self.members[from].store;
+        let store = &self.members[from].cluster;
         let Some(service) = store.find("", "Service", Some(namespace), name) else {
             return Err(format!("service \"{name}\" not found"));
         };
@@ -88,7 +88,7 @@ impl World {
         if owned {
             return Err(format!("dial tcp {}: connect: connection refused", socket(address, port)));
         }
-        let id = self.members[from].store.id();
+        let id = self.members[from].cluster.id();
         let serving = istiods
             .iter()
             .find(|istiod| istiod.cluster != from && istiod.remotes().any(|(remote, _)| remote == id));
@@ -109,7 +109,7 @@ impl World {
     }
 
     fn selected_pods(&self, member: usize, service: &Object) -> Vec<Arc<Object>> {
-        let pods = self.members[member].store.list("", "Pod", service.namespace());
+        let pods = self.members[member].cluster.list("", "Pod", service.namespace());
         let selector = service.get(&["spec", "selector"]);
         pods.into_iter().filter(|pod| is_ready(pod) && selects(selector, labels(pod))).collect()
     }
@@ -124,7 +124,7 @@ impl World {
         istiods: &'i [Istiod],
     ) -> Option<&'i Istiod> {
         let pods = self.selected_pods(member, service);
-        let store = &self.members[member].store;
+        let store = &self.members[member].cluster;
         let gateways = store.list("networking.istio.io", "Gateway", None);
         let open: Vec<String> = gateways
             .iter()
@@ -162,7 +162,7 @@ impl World {
         service: &str,
         port_name: &str,
     ) -> Vec<(String, i64)> {
-        let store = &self.members[member].store;
+        let store = &self.members[member].cluster;
         let port_of = |ports: &[Value]| {
             let named = ports.iter().find(|port| text(port, "name").unwrap_or_default() == port_name);
             named.and_then(|port| port.get("port")?.as_i64())
@@ -194,7 +194,7 @@ impl World {
     fn owners(&self, address: &str) -> Vec<(usize, Arc<Object>)> {
         let members = self.members.iter().enumerate();
         let services = members.flat_map(|(position, member)| {
-            member.store.list("", "Service", None).into_iter().map(move |service| (position, service))
+            member.cluster.list("", "Service", None).into_iter().map(move |service| (position, service))
         });
         services.filter(|(_, service)| addresses_of(service).any(|own| is_same(own, address))).collect()
     }

@@ -2,19 +2,37 @@
 
 use serde_json::{Map, Value, json};
 
+use super::controlled::Part;
 use super::reading::text;
 use super::world::Member;
 use crate::object::Object;
 
 /// Writes fields of a status, unless they stand so already; a null takes a field out.
 pub(super) fn write(member: &Member, object: &Object, fields: Map<String, Value>, manager: &str) {
-    let is_so = fields.iter().all(|(name, wanted)| match object.get(&["status", name]) {
-        Some(live) => live == wanted,
-        None => wanted.is_null(),
-    });
+    let is_so = fields
+        .iter()
+        .all(|(name, wanted)| is_same(object.get(&["status", name]).unwrap_or(&Value::Null), wanted));
     if !is_so {
         // The object may be gone by now; its deletion is the next change to be seen.
-        let _ = member.store.patch_status(&object.reference(), &json!({"status": fields}), manager);
+        let status = json!({"status": fields});
+        let _ = member.cluster.merge(&object.reference(), Part::Status, &status, manager);
+    }
+}
+
+/// Whether two values are the same to a server: it writes some empty fields as nulls (`startedAt`,
+/// `lastProbeTime`), which were not sent and say nothing.
+fn is_same(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            let empty = Value::Null;
+            live.keys()
+                .chain(wanted.keys())
+                .all(|key| is_same(live.get(key).unwrap_or(&empty), wanted.get(key).unwrap_or(&empty)))
+        }
+        (Value::Array(live), Value::Array(wanted)) => {
+            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| is_same(live, wanted))
+        }
+        (live, wanted) => live == wanted,
     }
 }
 
@@ -47,6 +65,17 @@ pub(super) fn with_update_times(live: &[Value], wanted: Vec<Value>, now: &str) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_null_that_a_server_adds_is_no_difference() {
+        let sent = json!([{"type": "Ready", "state": {"running": {}}}]);
+        let kept =
+            json!([{"type": "Ready", "state": {"running": {"startedAt": null}}, "lastProbeTime": null}]);
+        assert!(is_same(&kept, &sent));
+        assert!(!is_same(&kept, &json!([{"type": "Ready", "state": {"waiting": {}}}])));
+        assert!(!is_same(&kept, &json!([])));
+        assert!(!is_same(&json!("x"), &Value::Null));
+    }
 
     #[test]
     fn a_transition_keeps_its_time_until_the_status_changes() {

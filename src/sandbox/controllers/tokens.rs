@@ -9,10 +9,10 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::controlled::Part;
 use super::reading::{is_leaving, text};
 use super::world::Member;
 use crate::object::Object;
-use crate::sandbox::{DeleteOptions, Patch, WriteOptions};
 
 const MANAGER: &str = "kube-controller-manager";
 const TYPE: &str = "kubernetes.io/service-account-token";
@@ -30,16 +30,14 @@ pub(super) struct Account {
 
 /// Fills the token Secrets of a cluster and deletes those without a ServiceAccount.
 pub(super) fn reconcile(member: &Member) {
-    for secret in member.store.list("", "Secret", None) {
+    for secret in member.cluster.list("", "Secret", None) {
         if secret.text(&["type"]) != Some(TYPE) || is_leaving(&secret) {
             continue;
         }
         match live_account(member, &secret) {
             Some(account) => fill(member, &secret, &account),
             None => {
-                let only_this =
-                    DeleteOptions { uid: secret.uid().map(str::to_owned), ..DeleteOptions::default() };
-                let _ = member.store.delete(&secret.reference(), &only_this);
+                let _ = member.cluster.delete(&secret);
             }
         }
     }
@@ -48,7 +46,7 @@ pub(super) fn reconcile(member: &Member) {
 /// The ServiceAccount whose token this is, if it is alive.
 pub(super) fn account_of_token(member: &Member, token: &str) -> Option<Account> {
     let encoded = STANDARD.encode(token);
-    let secrets = member.store.list("", "Secret", None);
+    let secrets = member.cluster.list("", "Secret", None);
     let secret = secrets.iter().find(|secret| {
         secret.text(&["type"]) == Some(TYPE) && secret.text(&["data", "token"]) == Some(encoded.as_str())
     })?;
@@ -58,14 +56,14 @@ pub(super) fn account_of_token(member: &Member, token: &str) -> Option<Account> 
 
 fn live_account(member: &Member, secret: &Object) -> Option<std::sync::Arc<Object>> {
     let name = secret.annotation(ACCOUNT_NAME)?;
-    let account = member.store.find("", "ServiceAccount", secret.namespace(), name)?;
+    let account = member.cluster.find("", "ServiceAccount", secret.namespace(), name)?;
     let is_the_same = secret.annotation(ACCOUNT_UID).is_none_or(|uid| account.uid() == Some(uid));
     (is_the_same && !is_leaving(&account)).then_some(account)
 }
 
 fn fill(member: &Member, secret: &Object, account: &Object) {
     let data = secret.get(&["data"]).cloned().unwrap_or_default();
-    let authority = STANDARD.encode(member.store.ca());
+    let authority = STANDARD.encode(member.cluster.ca());
     let namespace = secret.namespace().unwrap_or_default();
     let is_whole = text(&data, "token").is_some_and(|token| !token.is_empty())
         && text(&data, "ca.crt") == Some(authority.as_str())
@@ -82,8 +80,7 @@ fn fill(member: &Member, secret: &Object, account: &Object) {
         "metadata": {"annotations": {ACCOUNT_UID: account.uid()}},
         "data": {"token": token, "ca.crt": authority, "namespace": STANDARD.encode(namespace)},
     });
-    let options = WriteOptions::by(MANAGER);
-    let _ = member.store.patch(&secret.reference(), &Patch::Merge(patch), None, &options);
+    let _ = member.cluster.merge(&secret.reference(), Part::Object, &patch, MANAGER);
 }
 
 /// A text in the form of a JWT. Its signature is a digest over the Secret's UID, which no other one has.
@@ -99,7 +96,7 @@ fn token(member: &Member, secret: &Object, account: &Object) -> String {
         "kubernetes.io/serviceaccount/service-account.uid": account.uid(),
         "sub": format!("system:serviceaccount:{namespace}:{}", account.name()),
     }));
-    let seed = format!("{}\n{}\n{claims}", member.store.ca(), secret.uid().unwrap_or_default());
+    let seed = format!("{}\n{}\n{claims}", member.cluster.ca(), secret.uid().unwrap_or_default());
     let signature: Vec<u8> = [Sha256::digest(&seed), Sha256::digest(format!("{seed}\n2"))].concat();
     format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode(signature))
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::controlled::time_of;
 use super::events::warn;
 use super::injection::admit;
 use super::istiod::{Istiod, account_name};
@@ -17,7 +18,6 @@ use super::reading::{is_leaving, is_owned_by, is_ready, items, text};
 use super::status::{self, with_update_times};
 use super::world::{Member, World};
 use crate::object::Object;
-use crate::sandbox::{DeleteOptions, WriteOptions};
 
 const MANAGER: &str = "kube-controller-manager";
 const HASH: &str = "pod-template-hash";
@@ -25,27 +25,27 @@ const HASH: &str = "pod-template-hash";
 /// Brings the Pods of all Deployments of a cluster to what their templates say.
 pub(super) fn reconcile(world: &World, member: usize, istiods: &[Istiod]) {
     collect_garbage(&world.members[member]);
-    for deployment in world.members[member].store.list("apps", "Deployment", None) {
+    for deployment in world.members[member].cluster.list("apps", "Deployment", None) {
         if !is_leaving(&deployment) {
             roll(world, member, &deployment, istiods);
         }
     }
 }
 
-/// Deletes what an owner that is gone left behind. The store takes dependants along with their
+/// Deletes what an owner that is gone left behind. The cluster takes dependants along with their
 /// owner; a round that began before the deletion may have made one more since.
 fn collect_garbage(member: &Member) {
     for (owner_group, owner_kind, group, kind) in
         [("apps", "Deployment", "apps", "ReplicaSet"), ("apps", "ReplicaSet", "", "Pod")]
     {
-        let owners = member.store.list(owner_group, owner_kind, None);
+        let owners = member.cluster.list(owner_group, owner_kind, None);
         let is_orphan = |object: &Object| {
             items(object, &["metadata", "ownerReferences"])
                 .iter()
                 .any(|owner| text(owner, "kind") == Some(owner_kind) && text(owner, "uid").is_some())
                 && !owners.iter().any(|owner| owner.uid().is_some_and(|uid| is_owned_by(object, uid)))
         };
-        let dependants = member.store.list(group, kind, None);
+        let dependants = member.cluster.list(group, kind, None);
         dependants.iter().filter(|object| is_orphan(object)).for_each(|object| delete(member, object));
     }
 }
@@ -116,13 +116,12 @@ fn replicas(object: &Object) -> usize {
 
 fn owned(member: &Member, owner: &Object, group: &str, kind: &str) -> Vec<Arc<Object>> {
     let Some(uid) = owner.uid() else { return Vec::new() };
-    let objects = member.store.list(group, kind, owner.namespace());
+    let objects = member.cluster.list(group, kind, owner.namespace());
     objects.into_iter().filter(|object| is_owned_by(object, uid) && !is_leaving(object)).collect()
 }
 
 fn delete(member: &Member, object: &Object) {
-    let only_this = DeleteOptions { uid: object.uid().map(str::to_owned), ..DeleteOptions::default() };
-    let _ = member.store.delete(&object.reference(), &only_this);
+    let _ = member.cluster.delete(object);
 }
 
 fn owner_reference(owner: &Object) -> Value {
@@ -151,7 +150,7 @@ fn create_set(member: &Member, deployment: &Object, name: &str) -> Option<Arc<Ob
         "spec": {"replicas": replicas(deployment), "selector": selector, "template": template},
     }));
     let set = set.expect("a ReplicaSet is written whole above");
-    member.store.create(set, &WriteOptions::by(MANAGER)).ok().map(|written| written.object)
+    member.cluster.create(set, MANAGER).ok()
 }
 
 fn scaled(member: &Member, set: Arc<Object>, wanted: usize) -> Arc<Object> {
@@ -162,7 +161,7 @@ fn scaled(member: &Member, set: Arc<Object>, wanted: usize) -> Arc<Object> {
     if let Some(Value::Object(spec)) = changed.as_map_mut().get_mut("spec") {
         spec.insert("replicas".to_owned(), wanted.into());
     }
-    member.store.update(changed, &WriteOptions::by(MANAGER)).map_or(set, |written| written.object)
+    member.cluster.update(changed, MANAGER).unwrap_or(set)
 }
 
 fn add_label(template: &mut Value, hash: &str) {
@@ -201,7 +200,7 @@ fn create_pod(
     name: &str,
     istiods: &[Istiod],
 ) -> Result<(), String> {
-    let store = &world.members[member].store;
+    let cluster = &world.members[member].cluster;
     let metadata = set.get(&["spec", "template", "metadata"]);
     let part =
         |key: &str| metadata.and_then(|metadata| metadata.get(key)).cloned().unwrap_or_else(|| json!({}));
@@ -218,13 +217,13 @@ fn create_pod(
     admit(world, member, &mut pod, istiods)?;
     let account = account_name(&pod);
     let namespace = set.namespace().unwrap_or_default();
-    if store.find("", "ServiceAccount", Some(namespace), account).is_none() {
+    if cluster.find("", "ServiceAccount", Some(namespace), account).is_none() {
         return Err(format!(
             "pods \"{}-\" is forbidden: error looking up service account {namespace}/{account}: serviceaccount \"{account}\" not found",
             set.name()
         ));
     }
-    store.create(pod, &WriteOptions::by(MANAGER)).map(drop).map_err(|error| error.to_string())
+    cluster.create(pod, MANAGER).map(drop).map_err(|error| error.to_string())
 }
 
 fn count(member: &Member, set: &Object, standing: &mut Standing) {
@@ -259,7 +258,7 @@ fn write_status(member: &Member, deployment: &Object, set: &str, wanted: usize, 
         );
     }
     let live = items(deployment, &["status", "conditions"]);
-    let conditions = with_update_times(live, conditions, &member.store.time());
+    let conditions = with_update_times(live, conditions, &time_of(&*member.cluster));
     let mut fields = counts(&[
         ("replicas", standing.all),
         ("updatedReplicas", standing.updated),

@@ -2,25 +2,25 @@
 
 use std::sync::Arc;
 
+use super::controlled::Controlled;
 use super::istiod::Kubeconfigs;
-use crate::sandbox::ClusterStore;
 
 /// The name that a sandbox cluster's API has inside the mesh: `<id>.sandbox.invalid`.
 const DOMAIN: &str = ".sandbox.invalid";
 
-/// One cluster of a sandbox.
+/// One cluster.
 #[derive(Debug, Clone)]
 pub struct Member {
-    /// What it holds.
-    pub store: Arc<ClusterStore>,
+    /// What it holds, and how it is written.
+    pub cluster: Arc<dyn Controlled>,
     /// Further URLs under which other clusters reach its API: what the topology declares as `apiServer`.
     pub servers: Vec<String>,
 }
 
 impl Member {
     /// A cluster that other clusters reach under its sandbox name only.
-    pub fn new(store: &Arc<ClusterStore>) -> Self {
-        Self { store: Arc::clone(store), servers: Vec::new() }
+    pub fn new(cluster: Arc<dyn Controlled>) -> Self {
+        Self { cluster, servers: Vec::new() }
     }
 }
 
@@ -60,7 +60,7 @@ impl World {
         let host = server.strip_prefix("https://")?.split(['/', ':']).next()?;
         let own = host.strip_suffix(DOMAIN);
         self.members.iter().enumerate().find_map(|(member, candidate)| {
-            if own == Some(candidate.store.id()) {
+            if own == Some(candidate.cluster.id()) {
                 return Some(Destination { member, authority: Authority::Own });
             }
             let is_declared =
@@ -73,7 +73,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::ManualClock;
+    use crate::sandbox::{ClusterStore, ManualClock};
 
     #[test]
     fn a_url_leads_to_the_cluster_of_its_id_or_to_the_one_that_declares_it() {
@@ -83,7 +83,7 @@ mod tests {
             let clock = Arc::new(ManualClock::at("2027-01-01T00:00:00Z".parse().unwrap()));
             let store = ClusterStore::open(&folder.join(name), name, id, clock).unwrap();
             let servers = servers.iter().map(|server| (*server).to_owned()).collect();
-            Member { store: Arc::new(store), servers }
+            Member { cluster: Arc::new(store), servers }
         };
         let world =
             World::new(vec![open("one", "id1", &[]), open("two", "id2", &["https://10.0.0.5:6443/"])]);

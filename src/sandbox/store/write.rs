@@ -30,6 +30,13 @@ pub struct Written {
     pub revision: u64,
 }
 
+impl Written {
+    /// The object alone.
+    pub(in crate::sandbox) fn into_object(self) -> Arc<Object> {
+        self.object
+    }
+}
+
 /// What a write did to its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {

@@ -14,7 +14,7 @@ use stolos::graph::Graph;
 use stolos::object::{Object, ObjectRef, managed_fields};
 use stolos::plan::{self, Inputs, Mode, Plan};
 use stolos::sandbox::controllers::{self, Handle, Member};
-use stolos::sandbox::{Clock, RunningSandbox, Sandbox, SandboxCluster, SystemClock};
+use stolos::sandbox::{Clock, ClusterStore, RunningSandbox, Sandbox, SandboxCluster, SystemClock};
 use stolos::topology::{self, ClusterName};
 use tokio::sync::{mpsc, watch};
 
@@ -69,7 +69,7 @@ impl Meshes {
     /// From now on things happen by themselves.
     pub(crate) fn start_controllers(&mut self) {
         let stores = self.running.sandbox().clusters().iter();
-        let members = stores.map(|store| Member { store: Arc::clone(store), servers: Vec::new() });
+        let members = stores.map(|store| Member::new(Arc::<ClusterStore>::clone(store)));
         self.controllers = Some(controllers::start(members.collect()));
     }
 

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::MANAGER;
 use crate::object::Object;
+use crate::sandbox::controllers::controlled::Part;
 use crate::sandbox::controllers::world::Member;
-use crate::sandbox::{Patch, WriteOptions};
 
 /// The annotation. No real istiod has it.
 const ANNOTATION: &str = "sandbox.invalid/istiod";
@@ -58,7 +58,7 @@ impl Memory {
     /// Keeps it.
     pub(super) fn write(&self, member: &Member, pod: &Object) {
         let text = serde_json::to_string(self).expect("maps of texts are always JSON");
-        let patch = Patch::Merge(json!({"metadata": {"annotations": {ANNOTATION: text}}}));
-        let _ = member.store.patch(&pod.reference(), &patch, None, &WriteOptions::by(MANAGER));
+        let patch = json!({"metadata": {"annotations": {ANNOTATION: text}}});
+        let _ = member.cluster.merge(&pod.reference(), Part::Object, &patch, MANAGER);
     }
 }

@@ -112,7 +112,7 @@ pub(super) fn is_istiod(pod: &Object) -> bool {
 pub(super) fn running(world: &World) -> Vec<Istiod> {
     let mut istiods: Vec<Istiod> = Vec::new();
     for (cluster, member) in world.members.iter().enumerate() {
-        for pod in member.store.list("", "Pod", None) {
+        for pod in member.cluster.list("", "Pod", None) {
             let is_counted =
                 istiods.iter().any(|istiod| istiod.cluster == cluster && istiod.is_served_by(&pod));
             if is_ready(&pod) && is_istiod(&pod) && !is_counted {

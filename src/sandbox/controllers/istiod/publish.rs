@@ -10,7 +10,6 @@ use super::memory::Leads;
 use super::remotes::connect;
 use super::{Istiod, MANAGER, Patches};
 use crate::object::Object;
-use crate::sandbox::WriteOptions;
 use crate::sandbox::controllers::injection::INJECTOR;
 use crate::sandbox::controllers::reading::{is_leaving, text};
 use crate::sandbox::controllers::rights::{Deed, may};
@@ -72,7 +71,7 @@ pub(in crate::sandbox::controllers) fn reconcile(
 
 fn inject(world: &World, member: usize, managers: &[Manager<'_>]) {
     let target = &world.members[member];
-    for configuration in target.store.list(ADMISSION, MUTATING.0, None) {
+    for configuration in target.cluster.list(ADMISSION, MUTATING.0, None) {
         let writer = managers.iter().find(|manager| {
             manager.istiod.patches == Patches::Webhooks
                 && configuration.label("istio.io/rev") == Some(&manager.istiod.revision)
@@ -96,7 +95,7 @@ fn validate(world: &World, member: usize, istiods: &[Istiod]) {
         if !istiod.may(world, Deed::cluster_wide("update", ADMISSION, VALIDATING.1)) {
             continue;
         }
-        for configuration in world.members[member].store.list(ADMISSION, VALIDATING.0, None) {
+        for configuration in world.members[member].cluster.list(ADMISSION, VALIDATING.0, None) {
             if configuration.label("istio.io/rev") != Some(&istiod.revision) {
                 continue;
             }
@@ -138,7 +137,7 @@ fn change(world: &World, member: usize, configuration: &Arc<Object>, mut edit: i
         webhooks.iter_mut().for_each(&mut edit);
     }
     if changed != **configuration {
-        let _ = world.members[member].store.update(changed, &WriteOptions::by(MANAGER));
+        let _ = world.members[member].cluster.update(changed, MANAGER);
     }
 }
 
@@ -152,18 +151,17 @@ fn publish_root(world: &World, member: usize, managers: &[Manager<'_>]) {
     let Some(elected) = elected else { return };
     let (name, key) = ROOT;
     let root = &elected.istiod.memory.root;
-    for namespace in target.store.list("", "Namespace", None) {
+    for namespace in target.cluster.list("", "Namespace", None) {
         if is_leaving(&namespace) || WITHOUT_ROOT.contains(&namespace.name()) {
             continue;
         }
-        let options = WriteOptions::by(MANAGER);
-        match target.store.find("", "ConfigMap", Some(namespace.name()), name) {
+        match target.cluster.find("", "ConfigMap", Some(namespace.name()), name) {
             Some(live) if live.text(&["data", key]) == Some(root) => {}
             Some(live) => {
                 let mut changed = Object::clone(&live);
                 let data = changed.as_map_mut().entry("data").or_insert_with(|| json!({}));
                 data[key] = root.as_str().into();
-                let _ = target.store.update(changed, &options);
+                let _ = target.cluster.update(changed, MANAGER);
             }
             None => {
                 let new = Object::from_value(json!({
@@ -172,7 +170,7 @@ fn publish_root(world: &World, member: usize, managers: &[Manager<'_>]) {
                     "data": {key: root},
                 }));
                 let new = new.expect("a ConfigMap is written whole above");
-                let _ = target.store.create(new, &options);
+                let _ = target.cluster.create(new, MANAGER);
             }
         }
     }
@@ -184,6 +182,6 @@ pub(in crate::sandbox::controllers) fn root_of(
     member: usize,
     namespace: &str,
 ) -> Option<String> {
-    let live = world.members[member].store.find("", "ConfigMap", Some(namespace), ROOT.0)?;
+    let live = world.members[member].cluster.find("", "ConfigMap", Some(namespace), ROOT.0)?;
     Some(STANDARD.encode(live.text(&["data", ROOT.1])?))
 }

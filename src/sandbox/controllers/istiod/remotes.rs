@@ -68,7 +68,7 @@ pub(in crate::sandbox::controllers) fn register(world: &World, istiod: &mut Isti
 }
 
 fn secrets(world: &World, istiod: &Istiod) -> BTreeMap<String, std::sync::Arc<Object>> {
-    let secrets = world.members[istiod.cluster].store.list("", "Secret", Some(&istiod.namespace));
+    let secrets = world.members[istiod.cluster].cluster.list("", "Secret", Some(&istiod.namespace));
     let labelled =
         secrets.into_iter().filter(|secret| secret.label(LABEL) == Some("true") && !is_leaving(secret));
     labelled.map(|secret| (secret.name().to_owned(), secret)).collect()
@@ -98,7 +98,7 @@ pub(in crate::sandbox::controllers) fn connect(
     id: &str,
 ) -> Result<Link, String> {
     let remote = istiod.memory.remotes.get(id).ok_or("not registered")?;
-    let store = &world.members[istiod.cluster].store;
+    let store = &world.members[istiod.cluster].cluster;
     let secret = store.find("", "Secret", Some(&istiod.namespace), &remote.secret);
     let secret = secret.ok_or("its remote secret is gone")?;
     let bytes = secret.text(&["data", id]).and_then(|text| STANDARD.decode(text).ok());
@@ -111,7 +111,7 @@ pub(in crate::sandbox::controllers) fn connect(
     let member = &world.members[destination.member];
     let trusts = match (destination.authority, &access.authority) {
         (Authority::Declared, _) => true,
-        (Authority::Own, Some(authority)) => authority.trim() == member.store.ca().trim(),
+        (Authority::Own, Some(authority)) => authority.trim() == member.cluster.ca().trim(),
         (Authority::Own, None) => false,
     };
     if !trusts {
@@ -147,7 +147,7 @@ fn leads(world: &World, istiod: &Istiod, id: &str) -> Leads {
     if !may(member, &link.account, Deed::cluster_wide("get", "", "namespaces")) {
         return Leads::Unknown;
     }
-    let namespace = member.store.find("", "Namespace", None, &istiod.namespace);
+    let namespace = member.cluster.find("", "Namespace", None, &istiod.namespace);
     let named = namespace.as_ref().and_then(|namespace| namespace.annotation(ANNOTATION));
     let is_named = named.is_some_and(|names| names.split(',').any(|name| name == "*" || name == istiod.id));
     if is_named { Leads::Yes } else { Leads::No }

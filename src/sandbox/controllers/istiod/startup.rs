@@ -1,7 +1,6 @@
 //! How an istiod starts: the checks that a real one makes before it turns ready.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +13,6 @@ use crate::sandbox::controllers::reading::{container, items, list, text};
 use crate::sandbox::controllers::rights::{Deed, may};
 use crate::sandbox::controllers::tokens::Account;
 use crate::sandbox::controllers::world::Member;
-use crate::sandbox::{ClusterStore, WriteOptions};
 use crate::trust::{LiveCa, Root, coherent};
 
 /// Where istiod reads its signing bundle.
@@ -46,7 +44,7 @@ pub(in crate::sandbox::controllers) fn start(member: &Member, pod: &Object) -> R
     // A real istiod that does not find it starts with injection off, for good, and nothing tells. Pods
     // start in no time here, so that one would often come before its own ConfigMap.
     let injector = revisioned("istio-sidecar-injector", revision_of(pod));
-    if member.store.find("", "ConfigMap", Some(namespace), &injector).is_none() {
+    if member.cluster.find("", "ConfigMap", Some(namespace), &injector).is_none() {
         let what = format!("configmap \"{injector}\" not found: istiod would run with injection off");
         return Err(Trouble::starting(what));
     }
@@ -88,7 +86,7 @@ fn signing_bundle(member: &Member, pod: &Object) -> Option<BTreeMap<String, Vec<
     let volumes = items(pod, &["spec", "volumes"]);
     let volume = volumes.iter().find(|volume| text(volume, "name") == text(mount, "name"))?;
     let secret = text(volume.get("secret")?, "secretName")?;
-    let secret = member.store.find("", "Secret", pod.namespace(), secret)?;
+    let secret = member.cluster.find("", "Secret", pod.namespace(), secret)?;
     let data = decoded(&secret);
     // istiod looks at its own file names only (checkCABundleCompleteness).
     let known = ["ca-cert.pem", "ca-key.pem", "root-cert.pem", "cert-chain.pem", "tls.crt"];
@@ -113,13 +111,13 @@ fn read_bundle(data: &BTreeMap<String, Vec<u8>>, member: &Member) -> Result<Stri
     let refused = |refusal: &dyn std::fmt::Display| {
         Trouble::crash(format!("failed to create an istiod CA: the bundle {refusal}"))
     };
-    coherent(&live, member.store.clock().now()).map_err(|refusal| refused(&refusal))?;
+    coherent(&live, member.cluster.now()).map_err(|refusal| refused(&refusal))?;
     live.root_certificate.ok_or_else(|| refused(&"has no root"))
 }
 
 fn self_signed(member: &Member, account: &Account) -> Result<String, Trouble> {
     let namespace = account.namespace.as_str();
-    if let Some(secret) = member.store.find("", "Secret", Some(namespace), SELF_SIGNED) {
+    if let Some(secret) = member.cluster.find("", "Secret", Some(namespace), SELF_SIGNED) {
         let root = decoded(&secret).remove("ca-cert.pem").and_then(|bytes| String::from_utf8(bytes).ok());
         return root.ok_or_else(|| Trouble::crash(format!("secret {SELF_SIGNED} holds no ca-cert.pem")));
     }
@@ -127,13 +125,13 @@ fn self_signed(member: &Member, account: &Account) -> Result<String, Trouble> {
     if !may(member, account, deed) {
         return Err(Trouble::crash(forbidden(account, "create", "", "secrets")));
     }
-    let root = Root::generate("cluster.local", member.store.clock().now())
+    let root = Root::generate("cluster.local", member.cluster.now())
         .map_err(|error| Trouble::crash(error.to_string()))?;
-    keep_root(&member.store, namespace, root.certificate().pem(), root.key());
+    keep_root(member, namespace, root.certificate().pem(), root.key());
     Ok(root.certificate().pem().to_owned())
 }
 
-fn keep_root(store: &Arc<ClusterStore>, namespace: &str, certificate: &str, key: &Sensitive) {
+fn keep_root(member: &Member, namespace: &str, certificate: &str, key: &Sensitive) {
     let secret = Object::from_value(json!({
         "apiVersion": "v1", "kind": "Secret", "type": "istio.io/ca-root",
         "metadata": {"name": SELF_SIGNED, "namespace": namespace},
@@ -143,5 +141,5 @@ fn keep_root(store: &Arc<ClusterStore>, namespace: &str, certificate: &str, key:
         },
     }));
     let secret = secret.expect("a secret is written whole above");
-    let _ = store.create(secret, &WriteOptions::by(super::MANAGER));
+    let _ = member.cluster.create(secret, super::MANAGER);
 }

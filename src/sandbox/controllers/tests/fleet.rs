@@ -18,11 +18,17 @@ pub(super) const NS: &str = "istio-system";
 /// Where journals are written in the background: without it each write waits for the disk.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
+/// The controllers of stores.
+fn controllers(stores: &[Arc<ClusterStore>]) -> Controllers {
+    let member = |store: &Arc<ClusterStore>| Member::new(Arc::<ClusterStore>::clone(store));
+    Controllers::new(stores.iter().map(member).collect())
+}
+
 /// Clusters with their controllers.
 pub(super) struct Fleet {
     folder: PathBuf,
     pub(super) controllers: Controllers,
-    pub(super) members: Vec<Member>,
+    stores: Vec<Arc<ClusterStore>>,
 }
 
 impl Drop for Fleet {
@@ -35,12 +41,12 @@ pub(super) fn clock() -> Arc<dyn Clock> {
     Arc::new(ManualClock::at("2027-01-01T00:00:00Z".parse().unwrap()))
 }
 
-fn open(folder: &std::path::Path, names: &[&str]) -> Vec<Member> {
+fn open(folder: &std::path::Path, names: &[&str]) -> Vec<Arc<ClusterStore>> {
     let stores = names.iter().map(|name| {
         let path = folder.join(format!("{name}.jsonl"));
         Arc::new(ClusterStore::open(&path, name, name, clock()).unwrap())
     });
-    stores.map(|store| Member::new(&store)).collect()
+    stores.collect()
 }
 
 impl Fleet {
@@ -49,20 +55,20 @@ impl Fleet {
         let folder = std::env::temp_dir().join(format!("stolos-controllers-{}-{test}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        let members = open(&folder, names);
-        Self { controllers: Controllers::new(members.clone()), members, folder }
+        let stores = open(&folder, names);
+        Self { controllers: controllers(&stores), stores, folder }
     }
 
     /// The same clusters after the process ended and began again.
     pub(super) fn restart(&mut self) {
-        let names: Vec<String> = self.members.iter().map(|member| member.store.name().to_owned()).collect();
-        for member in &self.members {
-            RUNTIME.block_on(member.store.durable(member.store.revision())).unwrap();
+        let names: Vec<String> = self.stores.iter().map(|store| store.name().to_owned()).collect();
+        for store in &self.stores {
+            RUNTIME.block_on(store.durable(store.revision())).unwrap();
         }
-        self.members.clear();
+        self.stores.clear();
         self.controllers = Controllers::new(Vec::new());
-        self.members = open(&self.folder, &names.iter().map(String::as_str).collect::<Vec<_>>());
-        self.controllers = Controllers::new(self.members.clone());
+        self.stores = open(&self.folder, &names.iter().map(String::as_str).collect::<Vec<_>>());
+        self.controllers = controllers(&self.stores);
     }
 
     pub(super) fn settle(&mut self) {
@@ -71,8 +77,7 @@ impl Fleet {
     }
 
     pub(super) fn store(&self, cluster: &str) -> &Arc<ClusterStore> {
-        let member = self.members.iter().find(|member| member.store.name() == cluster);
-        &member.unwrap().store
+        self.stores.iter().find(|store| store.name() == cluster).unwrap()
     }
 
     /// Applies objects as Stolos does.

@@ -458,7 +458,7 @@ fn no_token_stands_in_what_istiod_remembers() {
 async fn running_controllers_react_to_what_is_written() {
     let (fleet, _) = pair("running", "true", Some("cluster1"));
     let mut feed = fleet.store("cluster2").feed();
-    let handle = crate::sandbox::controllers::start(fleet.members.clone());
+    let handle = crate::sandbox::controllers::start(fleet.controllers.world.members.clone());
     let config = kubeconfig(&fleet, "cluster2");
     fleet.apply("cluster1", [remote_secret("cluster2", &config)]);
     let comes_up = async {
