@@ -8,7 +8,12 @@ pub(super) static WAIT_TIMEOUT: Code = Code {
     page: "\
 Every step waits until what it made is ready for the steps behind it: a Deployment is available, a load
 balancer has an address, a token is filled, istiod serves a remote. Here that did not come about within
-the time that `--timeout` gives each wait (5m unless set).
+the time that the step has, from its start to its end: what `timeouts` in the topology says of its unit,
+and where it says nothing `--timeout` (5m unless set). The file wins because it is about this unit, the
+flag about all:
+
+    clusters:
+      cluster1: { timeouts: { eastwest-gateway: 15m } }
 
 The finding says what was waited for, what was seen instead, and the warnings that Kubernetes recorded
 for the objects. Steps that depend on it were held back, all others were finished. Nothing is undone:

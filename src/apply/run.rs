@@ -11,6 +11,7 @@ use super::ledger::Ledger;
 use super::mint::Mint;
 use super::send::Sender;
 use super::step::{Ended, perform};
+use super::wait::Deadline;
 use super::{ApplyError, Counts, Event, StepOutcome, Summary, codes};
 use crate::cluster::{Cluster, ClusterError, Fault, together};
 use crate::compile::{PART_OF, Values, applyset_id};
@@ -28,7 +29,7 @@ const LEDGERS: usize = 16;
 pub struct Options {
     /// How many steps run at once; 10 by default.
     pub parallelism: usize,
-    /// How long each wait may take; 5 minutes by default.
+    /// How long each step may take for which the topology sets no time; 5 minutes by default.
     pub timeout: Duration,
 }
 
@@ -79,8 +80,14 @@ impl Run {
         self.clusters.get(name).cloned()
     }
 
+    /// When the step of a unit that starts now has to be done: what the topology says of it, being
+    /// about this unit, goes before what holds for all.
+    pub(super) fn deadline(&self, unit: &Unit) -> Deadline {
+        Deadline::in_time(self.plan.timeout(unit).unwrap_or(self.options.timeout))
+    }
+
     /// The way of a step's changes into its cluster.
-    pub(super) fn sender(&self, name: &ClusterName) -> Result<Sender, ApplyError> {
+    pub(super) fn sender(&self, name: &ClusterName, deadline: Deadline) -> Result<Sender, ApplyError> {
         let (Some(cluster), Some(ledger)) = (self.cluster(name), self.ledgers.get(name)) else {
             let fault = Fault::Unreachable("it was not read when the plan was made".to_owned());
             let request = "apply a step".to_owned();
@@ -95,7 +102,7 @@ impl Run {
             cluster,
             ledger: Arc::clone(ledger),
             label: (PART_OF.to_owned(), applyset_id(&self.plan.mesh)),
-            limit: self.options.timeout,
+            deadline,
             stop: self.stop.clone(),
         })
     }

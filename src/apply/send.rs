@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::ledger::Ledger;
 use super::order::waves;
-use super::wait::{Sightings, Wait, Waited};
+use super::wait::{Deadline, Sightings, Wait, Waited};
 use super::{ApplyError, Counts, Outcome, Stop};
 use crate::cluster::{ApplyOptions, Cluster, ClusterError, Fault, Write, together};
 use crate::graph::Unit;
@@ -34,7 +34,7 @@ pub(super) struct Sender {
     pub(super) cluster: Cluster,
     pub(super) ledger: Arc<Ledger>,
     pub(super) label: (String, String),
-    pub(super) limit: Duration,
+    pub(super) deadline: Deadline,
     pub(super) stop: watch::Receiver<Stop>,
 }
 
@@ -130,7 +130,7 @@ impl Sender {
                     Waited::Stopped => Ok(Done::Stopped),
                     Waited::Timeout(unmet) => Err(ApplyError::Timeout {
                         unit: unit.clone(),
-                        waited: self.limit,
+                        waited: self.deadline.after,
                         unmet: Box::new(unmet),
                         warnings: vec![],
                     }),
@@ -247,7 +247,7 @@ impl Sender {
         unit: &Unit,
         targets: &[(ClusterName, ObjectRef)],
     ) -> Result<Waited, ApplyError> {
-        let wait = Wait { targets, label: (&self.label.0, &self.label.1), limit: self.limit };
+        let wait = Wait { targets, label: (&self.label.0, &self.label.1), deadline: self.deadline };
         let cluster = |name: &ClusterName| (name == self.cluster.name()).then(|| self.cluster.clone());
         let (mut seen, mut stop) = (Sightings::new(), self.stop.clone());
         Ok(wait.until(cluster, &mut seen, &mut stop, |seen| still_there(unit, targets, seen)).await?)

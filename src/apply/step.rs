@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::run::Run;
 use super::send::{Sender, Sent, still_there};
-use super::wait::{Sightings, Wait, Waited};
+use super::wait::{Deadline, Sightings, Wait, Waited};
 use super::{ApplyError, Counts, Event, Stop, fill, trouble};
 use crate::cluster::together;
 use crate::compile::{DesiredUnit, Done, PART_OF, Values, applyset_id};
@@ -27,7 +27,8 @@ pub(super) enum Ended {
 
 /// Runs one step to its end.
 pub(super) async fn perform(run: &Arc<Run>, step: &Step) -> Result<Ended, ApplyError> {
-    let sender = run.sender(&step.unit.cluster)?;
+    let deadline = run.deadline(&step.unit);
+    let sender = run.sender(&step.unit.cluster, deadline)?;
     let is_namespace = step.unit.kind == UnitKind::Namespace;
     // The inventory lies in the mesh namespace: it is written as soon as that is there, and goes with it.
     if run.plan.mode == Mode::Apply && !is_namespace {
@@ -46,7 +47,7 @@ pub(super) async fn perform(run: &Arc<Run>, step: &Step) -> Result<Ended, ApplyE
     let Some(desired) = step.desired.as_ref().filter(|_| run.plan.mode == Mode::Apply) else {
         return Ok(Ended::Done(sent.counts));
     };
-    if is_ready(run, step, desired, sent.objects).await? {
+    if is_ready(run, step, desired, deadline, sent.objects).await? {
         Ok(Ended::Done(sent.counts))
     } else {
         Ok(Ended::Stopped)
@@ -78,7 +79,9 @@ async fn send(run: &Arc<Run>, step: &Step, sender: &Sender) -> Result<Sent, Appl
 async fn are_gone(run: &Arc<Run>, step: &Step, sender: &Sender, sent: &Sent) -> Result<bool, ApplyError> {
     let targets = &sent.deleted;
     let mut seen = Sightings::new();
-    if !wait(run, step, targets, &mut seen, |seen| still_there(&step.unit, targets, seen)).await? {
+    if !wait(run, step, sender.deadline, targets, &mut seen, |seen| still_there(&step.unit, targets, seen))
+        .await?
+    {
         return Ok(false);
     }
     for (_, object) in targets {
@@ -92,6 +95,7 @@ async fn is_ready(
     run: &Arc<Run>,
     step: &Step,
     desired: &DesiredUnit,
+    deadline: Deadline,
     mut seen: Sightings,
 ) -> Result<bool, ApplyError> {
     let unit = &step.unit;
@@ -99,7 +103,7 @@ async fn is_ready(
     let targets = done::reads(unit, &desired.done, &objects);
     look(run, &targets, &mut seen).await?;
     let lacks = |seen: &Sightings| done::unmet(unit, &desired.done, &objects, seen);
-    if lacks(&seen).is_some() && !wait(run, step, &targets, &mut seen, lacks).await? {
+    if lacks(&seen).is_some() && !wait(run, step, deadline, &targets, &mut seen, lacks).await? {
         return Ok(false);
     }
     run.learn(done::outputs(unit, &desired.done, &seen));
@@ -153,12 +157,13 @@ async fn look(
 async fn wait(
     run: &Arc<Run>,
     step: &Step,
+    deadline: Deadline,
     targets: &[(ClusterName, ObjectRef)],
     seen: &mut Sightings,
     lacks: impl Fn(&Sightings) -> Option<Unmet>,
 ) -> Result<bool, ApplyError> {
     let id = applyset_id(&run.plan.mesh);
-    let wait = Wait { targets, label: (PART_OF, &id), limit: run.options.timeout };
+    let wait = Wait { targets, label: (PART_OF, &id), deadline };
     let mut said: Option<Unmet> = None;
     let mut stop = run.stop.clone();
     let waited = wait.until(
@@ -192,7 +197,7 @@ async fn wait(
             }
             Err(ApplyError::Timeout {
                 unit: step.unit.clone(),
-                waited: run.options.timeout,
+                waited: deadline.after,
                 unmet: Box::new(unmet),
                 warnings,
             })

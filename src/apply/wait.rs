@@ -27,14 +27,30 @@ pub(super) enum Waited {
     Stopped,
 }
 
+/// Until when a step may wait: one for all its waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Deadline {
+    /// The moment.
+    pub(super) at: Instant,
+    /// How long that was from the start of the step.
+    pub(super) after: Duration,
+}
+
+impl Deadline {
+    /// So long from now.
+    pub(super) fn in_time(after: Duration) -> Self {
+        Self { at: Instant::now() + after, after }
+    }
+}
+
 /// What is waited for.
 pub(super) struct Wait<'w> {
     /// The objects that the condition looks at.
     pub(super) targets: &'w [(ClusterName, ObjectRef)],
     /// The label by which several objects of a kind are found with one watch.
     pub(super) label: (&'w str, &'w str),
-    /// How long.
-    pub(super) limit: Duration,
+    /// Until when.
+    pub(super) deadline: Deadline,
 }
 
 /// One watch: the objects of a kind in a namespace of a cluster.
@@ -70,7 +86,6 @@ impl Wait<'_> {
         mut lacks: impl FnMut(&Sightings) -> Option<Unmet>,
     ) -> Result<Waited, ClusterError> {
         let fields = self.fields();
-        let deadline = Instant::now() + self.limit;
         let (sender, mut news) = mpsc::channel(64);
         let mut watches = JoinSet::new();
         let mut silent: BTreeSet<Field> = BTreeSet::new();
@@ -93,7 +108,7 @@ impl Wait<'_> {
                 return Ok(Waited::Stopped);
             }
             tokio::select! {
-                () = tokio::time::sleep_until(deadline) => {
+                () = tokio::time::sleep_until(self.deadline.at) => {
                     let unmet = unmet.or_else(|| lacks(seen)).unwrap_or_else(|| self.unseen());
                     return Ok(Waited::Timeout(unmet));
                 }

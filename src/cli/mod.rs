@@ -11,7 +11,6 @@ mod codes;
 mod compile;
 mod desired;
 mod destroy;
-mod duration;
 mod explain;
 mod folder;
 mod graph;

@@ -8,14 +8,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::{mpsc, watch};
 
 use super::clusters::Reach;
-use super::duration::duration;
 use super::interrupts::Interrupts;
 use super::load::TopologyPath;
 use super::mesh::Mesh;
 use super::terminal::Drawing;
 use super::{Exit, Stop, Terminal};
 use crate::apply::{self, Job, Options, StepOutcome, Summary};
-use crate::diagnostic::{Code, Failure};
+use crate::diagnostic::{Code, Failure, duration};
 use crate::plan::{Conflicts, Mode, Plan};
 use crate::view;
 use crate::view::progress::Progress;
@@ -48,7 +47,7 @@ pub(super) struct RunArgs {
     /// How many steps run at once
     #[arg(long, value_name = "N", default_value = "10")]
     parallelism: NonZero<usize>,
-    /// How long each wait may take: 90s, 5m, 1h30m
+    /// How long each step may take whose unit the topology's `timeouts` does not name: 90s, 5m, 1h30m
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     timeout: Duration,
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::Renders;
 use crate::graph::{Edge, Unit};
 use crate::object::{Object, ObjectRef};
-use crate::topology::{ChartName, ClusterName, IstioVersion, NetworkName};
+use crate::topology::{ChartName, ClusterName, IstioVersion, NetworkName, UnitName};
 
 /// All that a topology asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +78,8 @@ pub struct DesiredCluster {
     pub primaries: Option<Vec<ClusterName>>,
     /// Whether it gets an east-west gateway.
     pub gateway: bool,
+    /// How long a step of its units may take, where the topology says so.
+    pub timeouts: BTreeMap<UnitName, Duration>,
 }
 
 /// A unit with what it is made of.

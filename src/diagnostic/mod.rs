@@ -5,9 +5,11 @@
 //! [`Code`], whose page `stolos explain CODE` prints. Words are put on a screen
 //! by `view`, never here.
 
+mod duration;
 pub mod shared;
 mod words;
 
+pub use duration::{NoDuration, duration};
 pub use words::{counted, did_you_mean, lasting, listed, nearest};
 
 use crate::document::Span;

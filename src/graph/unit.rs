@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::topology::ClusterName;
+use crate::topology::{ClusterName, UnitName};
 
 /// Objects of one cluster that are applied together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,39 +56,56 @@ impl UnitKind {
         }
     }
 
+    /// What units of this kind are called.
+    pub fn name(&self) -> UnitName {
+        match self {
+            Self::Namespace => UnitName::Namespace,
+            Self::Trust => UnitName::Trust,
+            Self::Base => UnitName::Base,
+            Self::ControlPlane => UnitName::ControlPlane,
+            Self::EastWestGateway => UnitName::EastWestGateway,
+            Self::ExposeControlPlane => UnitName::ExposeControlPlane,
+            Self::ExposeServices => UnitName::ExposeServices,
+            Self::ReaderCredential => UnitName::ReaderCredential,
+            Self::RemoteSecret(_) => UnitName::RemoteSecret,
+            Self::AppNamespaces => UnitName::AppNamespaces,
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         if let Some(cluster) = text.strip_prefix("remote-secret-") {
             return Some(Self::RemoteSecret(cluster.into()));
         }
-        [
-            Self::Namespace,
-            Self::Trust,
-            Self::Base,
-            Self::ControlPlane,
-            Self::EastWestGateway,
-            Self::ExposeControlPlane,
-            Self::ExposeServices,
-            Self::ReaderCredential,
-            Self::AppNamespaces,
-        ]
-        .into_iter()
-        .find(|kind| kind.to_string() == text)
+        let kind = match UnitName::ALL.into_iter().find(|name| name.as_str() == text)? {
+            UnitName::Namespace => Self::Namespace,
+            UnitName::Trust => Self::Trust,
+            UnitName::Base => Self::Base,
+            UnitName::ControlPlane => Self::ControlPlane,
+            UnitName::EastWestGateway => Self::EastWestGateway,
+            UnitName::ExposeControlPlane => Self::ExposeControlPlane,
+            UnitName::ExposeServices => Self::ExposeServices,
+            UnitName::ReaderCredential => Self::ReaderCredential,
+            // It is always of some cluster.
+            UnitName::RemoteSecret => return None,
+            UnitName::AppNamespaces => Self::AppNamespaces,
+        };
+        Some(kind)
     }
 }
 
 impl fmt::Display for UnitKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Namespace => f.pad("namespace"),
-            Self::Trust => f.pad("trust"),
-            Self::Base => f.pad("base"),
-            Self::ControlPlane => f.pad("control-plane"),
-            Self::EastWestGateway => f.pad("eastwest-gateway"),
-            Self::ExposeControlPlane => f.pad("expose-control-plane"),
-            Self::ExposeServices => f.pad("expose-services"),
-            Self::ReaderCredential => f.pad("reader-credential"),
-            Self::RemoteSecret(cluster) => f.pad(&format!("remote-secret-{cluster}")),
-            Self::AppNamespaces => f.pad("app-namespaces"),
+            Self::RemoteSecret(cluster) => f.pad(&format!("{}-{cluster}", self.name())),
+            Self::Namespace
+            | Self::Trust
+            | Self::Base
+            | Self::ControlPlane
+            | Self::EastWestGateway
+            | Self::ExposeControlPlane
+            | Self::ExposeServices
+            | Self::ReaderCredential
+            | Self::AppNamespaces => self.name().fmt(f),
         }
     }
 }
@@ -139,6 +156,10 @@ mod tests {
             let unit = Unit::new(&cluster, kind);
             assert_eq!(unit.to_string().parse(), Ok(unit));
         }
+        assert_eq!(
+            "cluster1/remote-secret".parse::<Unit>(),
+            Err(UnknownUnit("cluster1/remote-secret".to_owned()))
+        );
         assert_eq!("cluster1/nothing".parse::<Unit>(), Err(UnknownUnit("cluster1/nothing".to_owned())));
     }
 }

@@ -1,6 +1,7 @@
 //! A plan: steps in order, each a unit's changes and what it waits for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -132,6 +133,11 @@ impl Plan {
             *counts.entry(change.action).or_default() += 1;
         }
         counts
+    }
+
+    /// How long the step of a unit may take, where the topology says so; none leaves it to who runs it.
+    pub fn timeout(&self, unit: &Unit) -> Option<Duration> {
+        self.clusters.get(&unit.cluster)?.facts.timeouts.get(&unit.kind.name()).copied()
     }
 
     /// The step of a unit.

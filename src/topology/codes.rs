@@ -12,6 +12,7 @@ pub static CODES: &[&Code] = &[
     &PORT_OUT_OF_RANGE,
     &ADDRESS_MALFORMED,
     &CIDR_MALFORMED,
+    &DURATION_MALFORMED,
     &VERSION_UNSUPPORTED,
     &ISTIO_VERSION_MALFORMED,
     &ISTIO_VERSION_UNKNOWN,
@@ -69,6 +70,10 @@ code!(
 code!(
     /// A block of addresses that is none.
     CIDR_MALFORMED, "cidr-malformed", "a block of addresses cannot be read"
+);
+code!(
+    /// A span of time that is none, or no time at all.
+    DURATION_MALFORMED, "duration-malformed", "a span of time cannot be read"
 );
 code!(
     /// A version of the file's keys that this program does not know.

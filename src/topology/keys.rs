@@ -4,6 +4,8 @@
 //! schema is made of the same records. So neither can know a key that the
 //! other does not.
 
+use super::UnitName;
+
 /// A map with a fixed set of keys.
 pub(super) struct Record {
     /// Its name in the schema, and in sentences: `cluster`.
@@ -47,6 +49,8 @@ pub(super) enum Shape {
     False,
     /// A whole number in a range.
     Whole { least: u64, most: u64 },
+    /// A span of time: `90s`, `5m`, `1h30m`.
+    Duration,
     /// A list.
     List(&'static Shape),
     /// A map of these keys; nothing at all is an empty one.
@@ -252,6 +256,11 @@ const EAST_WEST_GATEWAY: Key = optional(
     Shape::Either(&OFF_OR_GATEWAY),
     "Its east-west gateway; `false` for none. By default one where the mesh needs it.",
 );
+const OWN_TIMEOUTS: Key = optional(
+    "timeouts",
+    Shape::Of(&TIMEOUTS),
+    "How long a step of this cluster may take, by its unit, instead of what `--timeout` gives each.",
+);
 const OWN_VALUES: Key = optional("values", Shape::Of(&VALUES), "Your own chart values for this cluster.");
 
 /// `clusters.X`.
@@ -277,6 +286,7 @@ pub(super) static CLUSTER: Record = Record {
         SERVICES,
         CONTROL_PLANE,
         EAST_WEST_GATEWAY,
+        OWN_TIMEOUTS,
         OWN_VALUES,
     ],
     elsewhere: &[],
@@ -286,12 +296,48 @@ pub(super) static CLUSTER: Record = Record {
 pub(super) static DEFAULTS: Record = Record {
     name: "defaults",
     about: "Keys that every cluster has unless it says otherwise: maps are merged, lists replaced.",
-    keys: &[CONTEXT, ID, API_SERVER, PODS, SERVICES, CONTROL_PLANE, EAST_WEST_GATEWAY, OWN_VALUES],
+    keys: &[
+        CONTEXT,
+        ID,
+        API_SERVER,
+        PODS,
+        SERVICES,
+        CONTROL_PLANE,
+        EAST_WEST_GATEWAY,
+        OWN_TIMEOUTS,
+        OWN_VALUES,
+    ],
     elsewhere: &[
         ("network", "each cluster names its network itself."),
         ("role", "each cluster says itself whether it is a primary or a remote."),
         ("primaries", "each remote names its primaries itself."),
     ],
+};
+
+const fn of_unit(unit: UnitName, about: &'static str) -> Key {
+    optional(unit.as_str(), Shape::Duration, about)
+}
+
+/// `timeouts`.
+pub(super) static TIMEOUTS: Record = Record {
+    name: "timeouts",
+    about: "How long a step may take, by its unit: `{eastwest-gateway: 15m}`.",
+    keys: &[
+        of_unit(UnitName::Namespace, "The mesh namespace."),
+        of_unit(UnitName::Trust, "The certificates of the control plane."),
+        of_unit(UnitName::Base, "Until its custom resources are served."),
+        of_unit(UnitName::ControlPlane, "Until istiod is available and its webhook is trusted."),
+        of_unit(UnitName::EastWestGateway, "Until the gateway is available and has an address."),
+        of_unit(UnitName::ExposeControlPlane, "Until the control plane is reached from outside."),
+        of_unit(UnitName::ExposeServices, "The gateway's configuration for other networks."),
+        of_unit(UnitName::ReaderCredential, "Until the token is filled."),
+        of_unit(
+            UnitName::RemoteSecret,
+            "Until istiod uses the secret, for each cluster that this primary has one of.",
+        ),
+        of_unit(UnitName::AppNamespaces, "Application namespaces."),
+    ],
+    elsewhere: &[],
 };
 
 /// `apiServer: {…}`.

@@ -14,6 +14,7 @@ mod model;
 mod names;
 mod owned;
 mod schema;
+mod unit_name;
 mod version;
 
 pub use codes::CODES;
@@ -23,4 +24,5 @@ pub use model::*;
 pub use names::{ClusterName, NamespaceName, NetworkName};
 pub use owned::{Instead, OWNED_KEYS, OwnedKey, When};
 pub use schema::schema;
+pub use unit_name::UnitName;
 pub use version::{IstioVersion, KNOWN_VERSIONS, VersionFault};

@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
-use super::{ClusterName, IstioVersion, NamespaceName, NetworkName};
+use super::{ClusterName, IstioVersion, NamespaceName, NetworkName, UnitName};
 use crate::document::{Span, Spanned};
 
 /// One whole topology.
@@ -198,6 +199,8 @@ pub struct Cluster {
     pub control_plane: ControlPlane,
     /// `eastWestGateway`; `None` is a gateway where the models need one.
     pub east_west_gateway: Option<Spanned<GatewayChoice>>,
+    /// `timeouts`: how long a step may take, by its unit; those that are not named take `--timeout`.
+    pub timeouts: BTreeMap<UnitName, Duration>,
     /// `values`, merged over `istio.values` and `defaults.values`: chart defaults < these.
     pub values: ReleaseValues,
 }

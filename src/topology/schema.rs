@@ -60,6 +60,9 @@ fn shape(of: &Shape, definitions: &mut BTreeMap<&'static str, Value>) -> Value {
         Shape::Words(words) => json!({ "enum": words }),
         Shape::False => json!({ "const": false }),
         Shape::Whole { least, most } => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Shape::Duration => {
+            json!({ "type": "string", "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "minLength": 2 })
+        }
         Shape::List(item) => json!({ "type": "array", "items": shape(item, definitions) }),
         Shape::Of(record) => {
             define(record, definitions);
@@ -122,6 +125,10 @@ mod tests {
                 };
                 says.as_array().map_or_else(|| kind(says), |kinds| kinds.iter().any(kind))
             }
+            "pattern" => value.as_str().is_none_or(|text| {
+                let pattern = regex::Regex::new(says.as_str().expect("a text")).expect("a pattern");
+                pattern.is_match(text)
+            }),
             "minLength" => value.as_str().is_none_or(|text| !text.is_empty()),
             "minimum" => value.as_u64() >= says.as_u64(),
             "maximum" => value.as_u64() <= says.as_u64(),
@@ -170,7 +177,7 @@ mod tests {
     #[test]
     fn what_the_decoder_takes_fits_and_a_slip_does_not() {
         let schema = schema();
-        let right = "version: 1\nclusters: {c: {network: n, role: remote, primaries: [p], eastWestGateway: {ports: {15443: 1}}}}";
+        let right = "version: 1\nclusters: {c: {network: n, role: remote, primaries: [p], eastWestGateway: {ports: {15443: 1}}, timeouts: {base: 1m30s}}}";
         assert!(fits(&tree("t.yaml", right), &schema, &schema));
         for (from, to) in [
             ("version: 1", "version: 2"),
@@ -180,6 +187,8 @@ mod tests {
             ("15443: 1", "15443: x"),
             ("eastWestGateway", "eastwestGateway"),
             ("{ports: {15443: 1}}", "true"),
+            ("1m30s", "30s1m"),
+            ("base", "bases"),
         ] {
             let wrong = right.replace(from, to);
             assert!(!fits(&tree("t.yaml", &wrong), &schema, &schema), "{wrong}");
@@ -207,6 +216,7 @@ mod tests {
                 | Shape::Words(_)
                 | Shape::False
                 | Shape::Whole { .. }
+                | Shape::Duration
                 | Shape::Ports
                 | Shape::Free => {}
             }

@@ -27,6 +27,8 @@ pub struct Progress {
     ended: usize,
     name_width: usize,
     timeout: Duration,
+    /// How long the steps may take for which the topology says it.
+    own_timeouts: BTreeMap<Unit, Duration>,
     running: BTreeMap<Unit, Running>,
 }
 
@@ -45,7 +47,7 @@ enum Phase {
 }
 
 impl Progress {
-    /// For a plan whose waits may each take `timeout`.
+    /// For a plan whose steps may each take `timeout` unless the plan says otherwise.
     pub fn new(plan: &Plan, timeout: Duration) -> Self {
         let names = plan.steps.iter().filter(|step| !step.is_done()).map(|step| step.unit.to_string().len());
         Self {
@@ -53,6 +55,11 @@ impl Progress {
             ended: 0,
             name_width: names.max().unwrap_or(0).max(NAME_WIDTH),
             timeout,
+            own_timeouts: plan
+                .steps
+                .iter()
+                .filter_map(|step| Some((step.unit.clone(), plan.timeout(&step.unit)?)))
+                .collect(),
             running: BTreeMap::new(),
         }
     }
@@ -139,7 +146,8 @@ impl Progress {
             Phase::Begun => "starting".to_owned(),
             Phase::Applying { sent, of } => format!("applying {sent} of {of}"),
             Phase::Waiting { what } => {
-                format!("waiting {} for {what} ({})", lasting(for_now), lasting(self.timeout))
+                let limit = self.own_timeouts.get(unit).unwrap_or(&self.timeout);
+                format!("waiting {} for {what} ({})", lasting(for_now), lasting(*limit))
             }
         };
         let margin = " ".repeat(2 * self.total.to_string().len() - 2);
@@ -255,8 +263,8 @@ mod tests {
 
     use super::*;
     use crate::compile::{MeshFacts, RootFacts, Values};
-    use crate::plan::{RootOutlook, Step, Unmet};
-    use crate::topology::IstioVersion;
+    use crate::plan::{PlannedCluster, RootOutlook, Step, Unmet};
+    use crate::topology::{IstioVersion, UnitName};
     use crate::view::diagnostics::Colours;
 
     const LOOK: Look = Look { colours: Colours::Off, columns: 100 };
@@ -331,6 +339,28 @@ mod tests {
         assert_eq!(
             progress.take(&done, at(14)),
             Some(" [1/2] cluster1/base              16 created                             1.2s".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_step_of_which_the_topology_says_how_long_it_may_take_says_so() {
+        let mut plan = plan(&[GATEWAY]);
+        let facts = crate::compile::DesiredCluster {
+            id: "cluster1".to_owned(),
+            context: "cluster1".to_owned(),
+            network: "network1".into(),
+            primaries: None,
+            gateway: true,
+            timeouts: BTreeMap::from([(UnitName::EastWestGateway, Duration::from_secs(900))]),
+        };
+        let cluster = PlannedCluster { facts, uid: None, inventory: None };
+        plan.clusters.insert("cluster1".into(), cluster);
+        let mut progress = Progress::new(&plan, Duration::from_secs(300));
+        progress.take(&Event::Started { unit: unit(GATEWAY) }, Duration::ZERO);
+        progress.take(&Event::Waiting { unit: unit(GATEWAY), unmet: unmet("it") }, Duration::ZERO);
+        assert_eq!(
+            progress.running(Duration::from_secs(1)),
+            ["   ..   cluster1/eastwest-gateway  waiting 1s for it (15m)"]
         );
     }
 

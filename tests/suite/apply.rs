@@ -125,6 +125,28 @@ async fn a_wait_that_ends_says_what_it_saw_and_holds_back_what_depends_on_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_file_says_of_a_unit_goes_before_the_flag_for_all() {
+    let text = topology_text(SHARED) + "defaults: { timeouts: { control-plane: 1s } }\n";
+    let mut meshes = Meshes::without_controllers(&folder("own-timeout"), desired(SHARED, &text)).await;
+    meshes.options.timeout = Duration::from_secs(3600);
+    let (stopper, stop) = watch::channel(Stop::Go);
+    let plan = meshes.plan(Mode::Apply).await;
+    let ran = meshes.run_telling(plan, stop, |event| {
+        // What has an hour is not waited for any longer.
+        if matches!(event, Event::Failed { .. }) {
+            stopper.send_replace(Stop::Finish);
+        }
+    });
+    let StepOutcome::Failed(failure) = &ran.await.summary.steps[&unit("cluster1/control-plane")] else {
+        panic!("it failed first");
+    };
+    assert_eq!(
+        failure.message,
+        "cluster1/control-plane waited 1s for Deployment istio-system/istiod to be available"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_stopped_gives_up_its_waits_and_writes_its_inventories() {
     let folder = folder("stopped");
     let meshes = Meshes::without_controllers(&folder, desired(SHARED, &topology_text(SHARED))).await;

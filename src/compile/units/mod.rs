@@ -139,6 +139,7 @@ fn clusters(topology: &Topology) -> BTreeMap<crate::topology::ClusterName, Desir
         primaries: (!cluster.is_primary())
             .then(|| cluster.primaries().iter().map(|primary| primary.value.clone()).collect()),
         gateway: topology.gateway_of(cluster).is_some(),
+        timeouts: cluster.timeouts.clone(),
     };
     topology.clusters.iter().map(|(name, cluster)| (name.clone(), facts(cluster))).collect()
 }

@@ -1,6 +1,7 @@
 //! `clusters` and `defaults`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -12,7 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::document::{Entry, Kind, Node, Span, Spanned};
 use crate::topology::codes::{KEY_MISSING, PRIMARIES_MISSING, PRIMARIES_ON_PRIMARY, TYPE_MISMATCH};
 use crate::topology::{
-    ApiServer, Cluster, ClusterName, ControlPlane, Expose, GatewayChoice, NetworkName, Role, keys,
+    ApiServer, Cluster, ClusterName, ControlPlane, Expose, GatewayChoice, NetworkName, Role, UnitName, keys,
 };
 
 /// The keys that `defaults` and a cluster have in common.
@@ -25,6 +26,7 @@ pub(super) struct Settings<'n> {
     services: Option<Vec<Spanned<IpNet>>>,
     control_plane: ControlPlane,
     east_west_gateway: Option<Spanned<GatewayChoice>>,
+    timeouts: BTreeMap<UnitName, Duration>,
     values: Layer<'n>,
 }
 
@@ -69,6 +71,8 @@ fn cluster(entry: &Entry, defaults: &Settings<'_>, shared: &Shared, reader: &mut
     let role = role(&fields, entry, reader);
     let own = settings(&fields, reader);
     let api_server = api_server(defaults.api_server.as_ref(), own.api_server, reader);
+    let mut timeouts = defaults.timeouts.clone();
+    timeouts.extend(own.timeouts);
     let or =
         |own: Option<Spanned<String>>, default: &Option<Spanned<String>>| own.or_else(|| default.clone());
     let lists =
@@ -87,6 +91,7 @@ fn cluster(entry: &Entry, defaults: &Settings<'_>, shared: &Shared, reader: &mut
             address: own.control_plane.address.or_else(|| defaults.control_plane.address.clone()),
         },
         east_west_gateway: gateway::over(defaults.east_west_gateway.as_ref(), own.east_west_gateway),
+        timeouts,
         values: shared.with(&own.values),
     })
 }
@@ -103,8 +108,16 @@ fn settings<'n>(fields: &Fields<'n>, reader: &mut Reader) -> Settings<'n> {
             .map(|entry| control_plane(&entry.value, reader))
             .unwrap_or_default(),
         east_west_gateway: fields.get("eastWestGateway").and_then(|node| gateway::choice(node, reader)),
+        timeouts: fields.get("timeouts").map(|node| timeouts(node, reader)).unwrap_or_default(),
         values: fields.entry("values").map(|entry| values::layer(entry, reader)).unwrap_or_default(),
     }
+}
+
+fn timeouts(node: &Node, reader: &mut Reader) -> BTreeMap<UnitName, Duration> {
+    let Some(fields) = reader.fields(node, &keys::TIMEOUTS, node.span) else { return BTreeMap::new() };
+    let given =
+        |unit: UnitName, reader: &mut Reader| Some((unit, reader.duration(fields.get(unit.as_str())?)?));
+    UnitName::ALL.into_iter().filter_map(|unit| given(unit, reader)).collect()
 }
 
 /// What `role` says, before `primaries` is looked at.

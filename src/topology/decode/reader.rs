@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::diagnostic::{Code, Diagnostic, did_you_mean, listed};
+use crate::diagnostic::{Code, Diagnostic, NoDuration, did_you_mean, duration, listed};
 use crate::document::{Entry, Kind, Node, Span, Spanned, duplicate};
 use crate::topology::Host;
 use crate::topology::codes::*;
@@ -265,6 +266,27 @@ impl Reader {
                 None
             }
         }
+    }
+
+    /// A span of time.
+    pub(super) fn duration(&mut self, node: &Node) -> Option<Duration> {
+        const FORM: &str = "write numbers with their units, the largest first: `90s`, `5m`, `1h30m`.";
+        let (label, help) = match &node.kind {
+            Kind::Text(text) => match duration(text) {
+                Ok(time) => return Some(time),
+                Err(NoDuration::Malformed) => ("no span of time", FORM.to_owned()),
+                Err(NoDuration::Zero) => {
+                    ("no time at all", "write how long the step may take: `5m`.".to_owned())
+                }
+            },
+            Kind::Number(number) => ("a number without a unit", format!("for seconds write `{number}s`.")),
+            Kind::Null | Kind::Bool(_) | Kind::List(_) | Kind::Map(_) => {
+                self.mismatch(node, "a span of time: `5m`");
+                return None;
+            }
+        };
+        self.lose(Diagnostic::error(&DURATION_MALFORMED, node.span, label).with_help(help));
+        None
     }
 
     /// An address or a DNS name.

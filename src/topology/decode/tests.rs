@@ -67,6 +67,7 @@ defaults:
   services: [10.96.0.0/12]
   controlPlane: { expose: none, address: cp.example.com }
   eastWestGateway: { service: { annotations: { a: x, b: x } }, ports: { 15443: 1, 15021: 2 } }
+  timeouts: { base: 90s, control-plane: 10m }
   values: { istiod: { pilot: { y: 2, w: 2 } } }
 clusters:
   c1:
@@ -89,6 +90,7 @@ clusters:
       ports: { 15443: 32443 }
       service: { type: ClusterIP, annotations: { b: y }, sourceRanges: [192.0.2.0/24] }
       replicas: 3
+    timeouts: { control-plane: 1h30m, remote-secret: 2m }
     values: { istiod: { pilot: { z: [3], x: null } } }
 namespaces:
   sample: { injection: manual, clusters: [c1] }
@@ -144,6 +146,12 @@ fn every_key_comes_to_its_place() {
     assert_eq!(gateway.service_type.map(|kind| kind.value), Some(ServiceType::ClusterIp));
     assert_eq!(gateway.source_ranges.iter().map(ToString::to_string).collect::<Vec<_>>(), ["192.0.2.0/24"]);
     assert_eq!(gateway.replicas.map(|replicas| replicas.value), Some(3));
+
+    let timeouts = |cluster: &crate::topology::Cluster| -> Vec<(&'static str, u64)> {
+        cluster.timeouts.iter().map(|(unit, time)| (unit.as_str(), time.as_secs())).collect()
+    };
+    assert_eq!(timeouts(one), [("base", 90), ("control-plane", 600)]);
+    assert_eq!(timeouts(two), [("base", 90), ("control-plane", 5400), ("remote-secret", 120)]);
 
     let sample = &topology.namespaces["sample"];
     assert_eq!(sample.injection, Injection::Manual);
@@ -282,7 +290,7 @@ fn an_unknown_key_is_told_the_nearest_and_the_known() {
     assert_eq!(
         helps,
         [
-            "did you mean `controlPlane`? Keys: network, role, primaries, context, id, apiServer, pods, services and 3 more."
+            "did you mean `controlPlane`? Keys: network, role, primaries, context, id, apiServer, pods, services and 4 more."
         ]
     );
     assert!(parsed.topology.is_some(), "rules can judge the rest");

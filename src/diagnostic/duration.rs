@@ -2,12 +2,26 @@
 
 use std::time::Duration;
 
+/// Why a text is no span of time that anything can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoDuration {
+    /// It is written in another way.
+    #[error("a span of time is written 90s, 5m or 1h30m")]
+    Malformed,
+    /// It is no time at all.
+    #[error("it must be longer than no time")]
+    Zero,
+}
+
 /// Reads a span of time; every number has its unit, the largest first.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let fault = || "a span of time is written 90s, 5m or 1h30m".to_owned();
+pub fn duration(text: &str) -> Result<Duration, NoDuration> {
+    let fault = || NoDuration::Malformed;
     let mut seconds: u64 = 0;
     let mut last = u64::MAX;
     let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err(fault());
+    }
     while !rest.is_empty() {
         let end = rest.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(fault)?;
         let count: u64 = rest[..end].parse().map_err(|_| fault())?;
@@ -26,7 +40,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         rest = &rest[end + unit.len_utf8()..];
     }
     match seconds {
-        0 => Err("it must be longer than no time".to_owned()),
+        0 => Err(NoDuration::Zero),
         // A year is as good as for ever, and never leaves what a clock can hold.
         _ => Ok(Duration::from_secs(seconds.min(365 * 24 * 3600))),
     }
