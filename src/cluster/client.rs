@@ -10,8 +10,10 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use http_body_util::BodyExt;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
 use kube::client::{AuthError, Body};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
@@ -187,6 +189,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// `Retry-After` in seconds, where the server asks for it.
     pub(super) retry_after: Option<u64>,
+    /// `Date`: the server's clock.
+    pub(super) date: Option<Timestamp>,
     /// The whole body.
     pub(super) body: Vec<u8>,
 }
@@ -232,13 +236,10 @@ impl Transport {
         let whole = async {
             let response = self.client.send(request(call)).await.map_err(|error| fault_of(&error))?;
             let status = response.status().as_u16();
-            let retry_after = response
-                .headers()
-                .get(header::RETRY_AFTER)
-                .and_then(|value| value.to_str().ok())
-                .and_then(|text| text.trim().parse().ok());
+            let retry_after = said(&response, header::RETRY_AFTER).and_then(|text| text.parse().ok());
+            let date = said(&response, header::DATE).and_then(time_of);
             let body = response.into_body().collect().await.map_err(|error| fault_of(&error))?;
-            Ok(Answer { status, retry_after, body: body.to_bytes().to_vec() })
+            Ok(Answer { status, retry_after, date, body: body.to_bytes().to_vec() })
         };
         tokio::time::timeout(limit, whole).await.unwrap_or(Err(TransportError::Silent(limit)))
     }
@@ -254,6 +255,17 @@ impl Transport {
         let status = response.status().as_u16();
         Ok((status, Lines { body: response.into_body(), pending: Vec::new() }))
     }
+}
+
+/// What a header of an answer says.
+fn said(response: &Response<Body>, name: header::HeaderName) -> Option<&str> {
+    response.headers().get(name)?.to_str().ok().map(str::trim)
+}
+
+/// The time in a `Date` header: `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn time_of(text: &str) -> Option<Timestamp> {
+    static PARSER: DateTimeParser = DateTimeParser::new();
+    PARSER.parse_timestamp(text).ok()
 }
 
 fn request(call: &Call) -> Request<Body> {

@@ -16,6 +16,7 @@ mod status;
 mod survey;
 mod together;
 mod verbs;
+mod versioned;
 mod watch;
 
 pub use address::Selection;
@@ -26,4 +27,5 @@ pub use error::{ClusterError, Fault, FieldCause};
 pub use survey::{look_into, survey};
 pub(crate) use together::together;
 pub use verbs::{ApplyOptions, Cluster, Deleted, FIELD_MANAGER, Listing, Write};
+pub use versioned::Created;
 pub use watch::{Seen, Watch};

@@ -112,7 +112,8 @@ mod tests {
     use super::*;
 
     fn answered(code: u16, body: &Value) -> Fault {
-        let answer = Answer { status: code, retry_after: None, body: body.to_string().into_bytes() };
+        let answer =
+            Answer { status: code, retry_after: None, date: None, body: body.to_string().into_bytes() };
         read(&answer, "Deployment.apps", Privacy::Open).expect_err("no success")
     }
 
@@ -142,7 +143,8 @@ mod tests {
             "kind": "Status", "message": "the server could not find the requested resource", "details": {},
         });
         assert_eq!(answered(404, &kind), Fault::KindUnknown("Deployment.apps".to_owned()));
-        let text = Answer { status: 404, retry_after: None, body: b"404 page not found".to_vec() };
+        let text =
+            Answer { status: 404, retry_after: None, date: None, body: b"404 page not found".to_vec() };
         assert_eq!(
             read(&text, "Gateway.networking.istio.io", Privacy::Open),
             Err(Fault::KindUnknown("Gateway.networking.istio.io".to_owned()))
@@ -155,7 +157,8 @@ mod tests {
             "kind": "Status", "reason": "Invalid", "message": "Invalid value: \"hunter2\"",
             "details": {"name": "cacerts", "causes": [{"field": "data", "message": "hunter2 is bad"}]},
         });
-        let answer = Answer { status: 422, retry_after: None, body: body.to_string().into_bytes() };
+        let answer =
+            Answer { status: 422, retry_after: None, date: None, body: body.to_string().into_bytes() };
         assert_eq!(
             read(&answer, "Secret", Privacy::Secret),
             Err(Fault::Invalid { message: "Invalid".to_owned(), causes: vec!["data".to_owned()] })

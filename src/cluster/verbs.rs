@@ -1,10 +1,11 @@
 //! What can be asked of a cluster.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use http::Method;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::address::{self, Query, Selection};
@@ -25,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause that a server may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// What we speak.
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 /// How many objects one page of a list holds.
 pub(super) const PAGE: &str = "500";
 
@@ -36,6 +37,8 @@ pub struct Cluster {
     server: String,
     transport: Transport,
     sent: Arc<AtomicUsize>,
+    /// What its clock said, and when it did.
+    told: Arc<Mutex<Option<(Timestamp, Instant)>>>,
 }
 
 /// How an object is applied.
@@ -85,7 +88,7 @@ pub(super) struct Asked {
 impl Cluster {
     /// A cluster behind a transport. `server` is the API address that other clusters use.
     pub fn new(name: ClusterName, server: impl Into<String>, transport: Transport) -> Self {
-        Self { name, server: server.into(), transport, sent: Arc::default() }
+        Self { name, server: server.into(), transport, sent: Arc::default(), told: Arc::default() }
     }
 
     /// Its name in the topology.
@@ -261,12 +264,21 @@ impl Cluster {
 
     /// Deletes an object if it still has this UID; what it owns goes with it in the background.
     pub async fn delete(&self, object: &ObjectRef, uid: Option<&str>) -> Result<Deleted, ClusterError> {
+        self.remove(object, uid.map(|uid| json!({"uid": uid}))).await
+    }
+
+    /// Deletes an object that meets the preconditions.
+    pub(super) async fn remove(
+        &self,
+        object: &ObjectRef,
+        preconditions: Option<Value>,
+    ) -> Result<Deleted, ClusterError> {
         let asked = Asked::about("delete", object);
         let info = self.info(&asked, &object.group_kind())?;
         let mut options =
             json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"});
-        if let Some(uid) = uid {
-            options["preconditions"] = json!({"uid": uid});
+        if let Some(preconditions) = preconditions {
+            options["preconditions"] = preconditions;
         }
         let call = Call {
             method: Method::DELETE,
@@ -330,13 +342,16 @@ impl Cluster {
         loop {
             self.sent.fetch_add(1, Ordering::Relaxed);
             let (fault, wait) = match self.transport.send(&call).await {
-                Ok(answer) => match status::read(&answer, &asked.kind, asked.privacy) {
-                    Ok(body) => return Ok(body),
-                    Err(fault) => {
-                        let wait = again_after(&answer, &fault, pause);
-                        (fault, wait)
+                Ok(answer) => {
+                    self.note_time(answer.date);
+                    match status::read(&answer, &asked.kind, asked.privacy) {
+                        Ok(body) => return Ok(body),
+                        Err(fault) => {
+                            let wait = again_after(&call, &answer, &fault, pause);
+                            (fault, wait)
+                        }
                     }
-                },
+                }
                 Err(error) => {
                     let wait = matches!(error, TransportError::Broken(_)).then_some(pause);
                     (unreached(error), wait)
@@ -351,7 +366,18 @@ impl Cluster {
         }
     }
 
-    fn info(&self, asked: &Asked, kind: &GroupKind) -> Result<&'static KindInfo, ClusterError> {
+    /// What the server's clock said, and when it did.
+    pub(super) fn told_time(&self) -> Option<(Timestamp, Instant)> {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_time(&self, date: Option<Timestamp>) {
+        if let Some(date) = date {
+            *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some((date, Instant::now()));
+        }
+    }
+
+    pub(super) fn info(&self, asked: &Asked, kind: &GroupKind) -> Result<&'static KindInfo, ClusterError> {
         address::info(kind).map_err(|fault| self.error(asked, 0, fault))
     }
 
@@ -371,12 +397,16 @@ impl Asked {
         Self { words: words.to_owned(), kind: kind.to_owned(), privacy: Privacy::Open }
     }
 
-    fn about(verb: &str, object: &ObjectRef) -> Self {
+    pub(super) fn about(verb: &str, object: &ObjectRef) -> Self {
         let secret = object.group.is_empty() && object.kind == "Secret";
         Self {
             words: format!("{verb} {object}"),
             kind: object.group_kind().to_string(),
-            privacy: if secret && verb == "apply" { Privacy::Secret } else { Privacy::Open },
+            privacy: if secret && matches!(verb, "apply" | "create" | "change") {
+                Privacy::Secret
+            } else {
+                Privacy::Open
+            },
         }
     }
 }
@@ -397,8 +427,10 @@ pub(super) fn get(path: String) -> Call {
 }
 
 /// How long to wait before the request is sent again; none where that would not help.
-fn again_after(answer: &Answer, fault: &Fault, pause: Duration) -> Option<Duration> {
+fn again_after(call: &Call, answer: &Answer, fault: &Fault, pause: Duration) -> Option<Duration> {
     let passing = match fault {
+        // What is there already does not go away by itself.
+        Fault::Server { status: 409, .. } if call.method == Method::POST => false,
         Fault::Server { status, .. } => matches!(status, 409 | 429 | 500 | 502 | 503 | 504),
         _ => false,
     };

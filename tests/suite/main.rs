@@ -9,6 +9,7 @@ mod drift;
 mod explain;
 mod init;
 mod invalid;
+mod lease;
 mod run;
 mod strict;
 mod support;

@@ -322,3 +322,20 @@ fn labels_and_annotations_keep_to_their_grammar() {
         );
     }
 }
+
+#[test]
+fn a_lease_lasts_some_time() {
+    let lease = |spec: Value| {
+        let metadata = json!({"name": "l", "namespace": "n"});
+        kept(
+            json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}),
+            &[],
+        )
+    };
+    assert!(lease(json!({"holderIdentity": "a", "leaseDurationSeconds": 1, "leaseTransitions": 0})).is_ok());
+    assert_eq!(
+        refusal(lease(json!({"leaseDurationSeconds": 0, "leaseTransitions": -1}))),
+        "Lease.coordination.k8s.io \"l\" is invalid: [spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0, \
+         spec.leaseTransitions: Invalid value: -1: must be greater than or equal to 0]"
+    );
+}

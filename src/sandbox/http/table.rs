@@ -37,6 +37,7 @@ fn columns(kind: &str) -> &'static [Column] {
         ],
         "Pod" => &[("Status", |o| text(o, &["status", "phase"]))],
         "CustomResourceDefinition" => &[("Scope", |o| text(o, &["spec", "scope"]))],
+        "Lease" => &[("Holder", |o| o.text(&["spec", "holderIdentity"]).unwrap_or_default().to_owned())],
         "EndpointSlice" => &[("AddressType", |o| text(o, &["addressType"]))],
         _ => &[],
     }

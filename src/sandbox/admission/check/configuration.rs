@@ -87,6 +87,23 @@ fn check_key(field: &str, key: &str, faults: &mut Vec<FieldFault>) {
     }
 }
 
+/// How long a lease lasts and how often it changed hands (`pkg/apis/coordination/validation`, 1.35).
+pub(super) fn check_lease(object: &Object, faults: &mut Vec<FieldFault>) {
+    let number = |key: &str| object.get(&["spec", key]).filter(|value| !value.is_null());
+    if let Some(seconds) = number("leaseDurationSeconds")
+        && seconds.as_i64().is_some_and(|seconds| seconds <= 0)
+    {
+        let field = "spec.leaseDurationSeconds";
+        faults.push(FieldFault::invalid(field, seconds.clone(), "must be greater than 0"));
+    }
+    if let Some(count) = number("leaseTransitions")
+        && count.as_i64().is_some_and(|count| count < 0)
+    {
+        let detail = "must be greater than or equal to 0";
+        faults.push(FieldFault::invalid("spec.leaseTransitions", count.clone(), detail));
+    }
+}
+
 /// `roleRef` and `subjects` of a binding.
 pub(super) fn check_binding(object: &Object, faults: &mut Vec<FieldFault>) {
     let role = |key: &str| object.text(&["roleRef", key]).unwrap_or_default();

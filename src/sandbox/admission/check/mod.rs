@@ -168,6 +168,7 @@ fn check_content(
         }
         "HorizontalPodAutoscaler" => workload::check_autoscaler(object, faults),
         "RoleBinding" | "ClusterRoleBinding" => configuration::check_binding(object, faults),
+        "Lease" => configuration::check_lease(object, faults),
         "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => {
             configuration::check_webhooks(object, faults);
         }
