@@ -6,3 +6,4 @@ pub(crate) mod helm;
 pub(crate) mod meshes;
 pub(crate) mod official;
 pub(crate) mod scripted;
+pub(crate) mod servers;
