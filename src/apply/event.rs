@@ -4,21 +4,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::diagnostic::Failure;
-use crate::graph::Unit;
-use crate::plan::{Action, Unmet};
+use crate::plan::{Action, StepId, Unmet};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A step has started.
     Started {
-        /// Its unit.
-        unit: Unit,
+        /// Which.
+        step: StepId,
     },
     /// One more change of a step has reached its cluster.
     Applied {
-        /// Its unit.
-        unit: Unit,
+        /// Which.
+        step: StepId,
         /// How many have by now.
         sent: usize,
         /// How many there are.
@@ -26,15 +25,15 @@ pub enum Event {
     },
     /// A step waits, or waits for something else than before.
     Waiting {
-        /// Its unit.
-        unit: Unit,
+        /// Which.
+        step: StepId,
         /// What it waits for.
         unmet: Unmet,
     },
     /// A step is done.
     Done {
-        /// Its unit.
-        unit: Unit,
+        /// Which.
+        step: StepId,
         /// What became of its objects.
         counts: Counts,
         /// How long it took.
@@ -42,8 +41,8 @@ pub enum Event {
     },
     /// A step has failed.
     Failed {
-        /// Its unit.
-        unit: Unit,
+        /// Which.
+        step: StepId,
         /// Why.
         failure: Failure,
         /// How long it took.
@@ -51,10 +50,10 @@ pub enum Event {
     },
     /// A step will not be started.
     HeldBack {
-        /// Its unit.
-        unit: Unit,
+        /// Which.
+        step: StepId,
         /// The failed step that it waits for, at whatever distance.
-        by: Unit,
+        by: StepId,
     },
     /// The run was asked to stop: what runs is brought to an end, nothing new starts.
     Stopping,

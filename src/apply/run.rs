@@ -17,7 +17,7 @@ use crate::cluster::{Cluster, ClusterError, Fault, together};
 use crate::compile::{PART_OF, Values, applyset_id};
 use crate::diagnostic::Failure;
 use crate::graph::{Unit, UnitKind};
-use crate::plan::{Mode, Plan, Step};
+use crate::plan::{Mode, Plan, Step, StepId};
 use crate::topology::ClusterName;
 use crate::trust::Root;
 
@@ -166,37 +166,41 @@ async fn settle(run: &Arc<Run>) -> Vec<Failure> {
     ended.into_iter().filter_map(Result::err).map(|error| error.failure()).collect()
 }
 
-/// Which step may start when.
+/// Which step may start when. Steps are known by their place in the plan.
 struct Schedule<'p> {
-    steps: BTreeMap<&'p Unit, &'p Step>,
-    after: BTreeMap<&'p Unit, BTreeSet<&'p Unit>>,
-    state: BTreeMap<&'p Unit, State>,
+    steps: &'p [Step],
+    /// The steps that each waits for.
+    after: Vec<BTreeSet<usize>>,
+    state: Vec<State>,
 }
 
 impl<'p> Schedule<'p> {
     fn new(plan: &'p Plan) -> Self {
-        let steps: BTreeMap<&Unit, &Step> = plan.steps.iter().map(|step| (&step.unit, step)).collect();
-        let mut after: BTreeMap<&Unit, BTreeSet<&Unit>> = BTreeMap::new();
-        for step in &plan.steps {
-            let first = step.after.iter().filter(|unit| steps.contains_key(*unit));
-            after.insert(&step.unit, first.collect());
-        }
+        let steps = &plan.steps;
+        let places: BTreeMap<StepId, usize> =
+            steps.iter().enumerate().map(|(place, step)| (step.id(), place)).collect();
+        let mut after: Vec<BTreeSet<usize>> = steps
+            .iter()
+            .map(|step| step.after.iter().filter_map(|first| places.get(first)).copied().collect())
+            .collect();
         if plan.mode == Mode::Destroy {
             // The namespace and the inventory in it go last, whatever the graph asks for.
-            for (unit, first) in &mut after {
-                if unit.kind == UnitKind::Namespace {
-                    let others = steps.keys().filter(|other| other.cluster == unit.cluster && *other != unit);
-                    first.extend(others.copied());
+            for (place, step) in steps.iter().enumerate() {
+                if step.unit.kind == UnitKind::Namespace {
+                    let others = steps.iter().enumerate().filter(|(other, others)| {
+                        *other != place && others.unit.cluster == step.unit.cluster
+                    });
+                    after[place].extend(others.map(|(other, _)| other));
                 }
             }
         }
-        let state = steps.keys().map(|unit| (*unit, State::Waiting)).collect();
+        let state = steps.iter().map(|_| State::Waiting).collect();
         Self { steps, after, state }
     }
 
     /// Starts steps as they become ready until none is left that could.
-    async fn follow(mut self, run: &Arc<Run>) -> BTreeMap<Unit, StepOutcome> {
-        let mut running: JoinSet<(Unit, StepOutcome)> = JoinSet::new();
+    async fn follow(mut self, run: &Arc<Run>) -> BTreeMap<StepId, StepOutcome> {
+        let mut running: JoinSet<(usize, StepOutcome)> = JoinSet::new();
         let mut stop = run.stop.clone();
         let mut stoppable = true;
         let mut told = false;
@@ -209,20 +213,21 @@ impl<'p> Schedule<'p> {
                 }
                 ready.clear();
             }
-            for unit in ready {
+            for place in ready {
                 if running.len() >= run.options.parallelism.max(1) {
                     break;
                 }
-                self.state.insert(unit, State::Running);
-                running.spawn(start(Arc::clone(run), self.steps[unit].clone()));
+                self.state[place] = State::Running;
+                let (run, step) = (Arc::clone(run), self.steps[place].clone());
+                running.spawn(async move { (place, start(run, step).await) });
             }
             if running.is_empty() {
                 break;
             }
             tokio::select! {
                 // A task that panicked is the one that stays `Running`; it is told apart below.
-                ended = running.join_next() => if let Some(Ok((unit, outcome))) = ended {
-                    self.finish(&unit, outcome);
+                ended = running.join_next() => if let Some(Ok((place, outcome))) = ended {
+                    self.state[place] = State::Finished(outcome);
                 },
                 changed = stop.changed(), if stoppable => stoppable = changed.is_ok(),
             }
@@ -230,107 +235,91 @@ impl<'p> Schedule<'p> {
         self.outcomes()
     }
 
-    fn finish(&mut self, unit: &Unit, outcome: StepOutcome) {
-        if let Some(state) = self.state.iter_mut().find(|(known, _)| **known == unit).map(|(_, state)| state)
-        {
-            *state = State::Finished(outcome);
-        }
-    }
-
     /// Settles every step that needs no running, and gives those that may start now, in the order of the plan.
-    fn settle(&mut self, run: &Run) -> Vec<&'p Unit> {
+    fn settle(&mut self, run: &Run) -> Vec<usize> {
         let mut ready;
         loop {
             ready = Vec::new();
             let mut settled = Vec::new();
-            for step in &run.plan.steps {
-                let unit = &step.unit;
-                let Some((unit, State::Waiting)) = self.state.get_key_value(unit) else { continue };
-                let unit = *unit;
-                let first = &self.after[unit];
-                if let Some(outcome) = first.iter().find_map(|first| self.blocks(first)) {
-                    settled.push((unit, outcome));
+            for (place, step) in self.steps.iter().enumerate() {
+                let State::Waiting = self.state[place] else { continue };
+                let first = &self.after[place];
+                if let Some(outcome) = first.iter().find_map(|first| self.blocks(*first)) {
+                    settled.push((place, outcome));
                 } else if !step.held_by.is_empty() {
-                    settled.push((unit, StepOutcome::Unknown { clusters: step.held_by.clone() }));
-                } else if first.iter().all(|first| matches!(self.state[first], State::Finished(_))) {
+                    settled.push((place, StepOutcome::Unknown { clusters: step.held_by.clone() }));
+                } else if first.iter().all(|first| matches!(self.state[*first], State::Finished(_))) {
                     if step.is_done() {
-                        settled.push((unit, StepOutcome::Idle));
+                        settled.push((place, StepOutcome::Idle));
                     } else {
-                        ready.push(unit);
+                        ready.push(place);
                     }
                 }
             }
             if settled.is_empty() {
                 return ready;
             }
-            for (unit, outcome) in settled {
+            for (place, outcome) in settled {
                 if let StepOutcome::HeldBack { by } = &outcome
-                    && !self.steps[unit].is_done()
+                    && !self.steps[place].is_done()
                 {
-                    run.tell(Event::HeldBack { unit: unit.clone(), by: by.clone() });
+                    run.tell(Event::HeldBack { step: self.steps[place].id(), by: by.clone() });
                 }
-                self.state.insert(unit, State::Finished(outcome));
+                self.state[place] = State::Finished(outcome);
             }
         }
     }
 
     /// What becomes of a step that waits for this one, where this one will never be done.
-    fn blocks(&self, first: &Unit) -> Option<StepOutcome> {
+    fn blocks(&self, first: usize) -> Option<StepOutcome> {
         let State::Finished(outcome) = &self.state[first] else { return None };
         match outcome {
             StepOutcome::Idle | StepOutcome::Done(_) => None,
-            StepOutcome::Failed(_) => Some(StepOutcome::HeldBack { by: first.clone() }),
+            StepOutcome::Failed(_) => Some(StepOutcome::HeldBack { by: self.steps[first].id() }),
             StepOutcome::HeldBack { by } => Some(StepOutcome::HeldBack { by: by.clone() }),
             StepOutcome::Unknown { clusters } => Some(StepOutcome::Unknown { clusters: clusters.clone() }),
             StepOutcome::Stopped => Some(StepOutcome::Stopped),
         }
     }
 
-    fn outcomes(self) -> BTreeMap<Unit, StepOutcome> {
-        let steps = self.steps;
-        self.state
-            .into_iter()
-            .map(|(unit, state)| {
-                let outcome = match state {
-                    State::Finished(StepOutcome::HeldBack { .. } | StepOutcome::Stopped) | State::Waiting
-                        if steps[unit].is_done() =>
-                    {
-                        StepOutcome::Idle
-                    }
-                    State::Finished(outcome) => outcome,
-                    State::Waiting => StepOutcome::Stopped,
-                    State::Running => StepOutcome::Failed(
-                        Failure::new(&codes::STEP_PANICKED, format!("{unit} ended unexpectedly"))
-                            .with_help("this is a bug in Stolos: please report it"),
-                    ),
-                };
-                (unit.clone(), outcome)
-            })
-            .collect()
+    fn outcomes(self) -> BTreeMap<StepId, StepOutcome> {
+        let outcome = |(step, state): (&Step, State)| {
+            let id = step.id();
+            let outcome = match state {
+                State::Finished(StepOutcome::HeldBack { .. } | StepOutcome::Stopped) | State::Waiting
+                    if step.is_done() =>
+                {
+                    StepOutcome::Idle
+                }
+                State::Finished(outcome) => outcome,
+                State::Waiting => StepOutcome::Stopped,
+                State::Running => StepOutcome::Failed(
+                    Failure::new(&codes::STEP_PANICKED, format!("{id} ended unexpectedly"))
+                        .with_help("this is a bug in Stolos: please report it"),
+                ),
+            };
+            (id, outcome)
+        };
+        self.steps.iter().zip(self.state).map(outcome).collect()
     }
 }
 
 /// Runs one step and tells how it went.
-async fn start(run: Arc<Run>, step: Step) -> (Unit, StepOutcome) {
-    let unit = step.unit.clone();
+async fn start(run: Arc<Run>, step: Step) -> StepOutcome {
+    let id = step.id();
     let begin = Instant::now();
-    run.tell(Event::Started { unit: unit.clone() });
-    let outcome = match perform(&run, &step).await {
+    run.tell(Event::Started { step: id.clone() });
+    match perform(&run, &step).await {
         Ok(Ended::Done(counts)) => {
             let elapsed = begin.elapsed();
-            run.tell(Event::Done { unit: unit.clone(), counts: counts.clone(), elapsed });
+            run.tell(Event::Done { step: id, counts: counts.clone(), elapsed });
             StepOutcome::Done(counts)
         }
         Ok(Ended::Stopped) => StepOutcome::Stopped,
         Err(error) => {
             let failure = error.failure();
-            run.tell(Event::Failed {
-                unit: unit.clone(),
-                failure: failure.clone(),
-                elapsed: begin.elapsed(),
-            });
+            run.tell(Event::Failed { step: id, failure: failure.clone(), elapsed: begin.elapsed() });
             StepOutcome::Failed(failure)
         }
-    };
-    (unit, outcome)
+    }
 }

@@ -67,10 +67,10 @@ async fn send(run: &Arc<Run>, step: &Step, sender: &Sender) -> Result<Sent, Appl
         fill::objects(&run.plan.mesh, step, &values, &live)?
     };
     let of = step.writes().count();
-    let (events, unit) = (run.events.clone(), step.unit.clone());
+    let (events, id) = (run.events.clone(), step.id());
     let progress = move |sent| {
         // A run that nobody looks at goes on.
-        let _ = events.send(Event::Applied { unit: unit.clone(), sent, of });
+        let _ = events.send(Event::Applied { step: id.clone(), sent, of });
     };
     sender.send(step, objects, progress).await
 }
@@ -175,7 +175,7 @@ async fn wait(
             if unmet.is_some() && unmet != said {
                 said.clone_from(&unmet);
                 if let Some(unmet) = unmet.clone() {
-                    run.tell(Event::Waiting { unit: step.unit.clone(), unmet });
+                    run.tell(Event::Waiting { step: step.id(), unmet });
                 }
             }
             unmet

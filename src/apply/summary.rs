@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::Counts;
 use crate::diagnostic::Failure;
-use crate::graph::Unit;
+use crate::plan::StepId;
 use crate::topology::ClusterName;
 
 /// What came of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
     /// What became of each step.
-    pub steps: BTreeMap<Unit, StepOutcome>,
+    pub steps: BTreeMap<StepId, StepOutcome>,
     /// What became of the objects of all steps.
     pub counts: Counts,
     /// What went wrong beside the steps: an inventory that could not be written.
@@ -33,7 +33,7 @@ pub enum StepOutcome {
     /// It was not started because a step that it waits for failed.
     HeldBack {
         /// That step, at whatever distance.
-        by: Unit,
+        by: StepId,
     },
     /// It was not started because a cluster could not be read.
     Unknown {
@@ -67,10 +67,10 @@ impl Summary {
     }
 
     /// The steps that a failed step holds back, in order.
-    pub fn held_back_by<'s>(&'s self, failed: &'s Unit) -> impl Iterator<Item = &'s Unit> {
+    pub fn held_back_by<'s>(&'s self, failed: &'s StepId) -> impl Iterator<Item = &'s StepId> {
         self.steps
             .iter()
             .filter(move |(_, step)| matches!(step, StepOutcome::HeldBack { by } if by == failed))
-            .map(|(unit, _)| unit)
+            .map(|(step, _)| step)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::prune::prunes;
 use super::steps::{hold_back, planned_clusters, refuse_inventories, unread};
-use super::{Change, Inputs, Live, Mode, Plan, RootOutlook, Step};
+use super::{Change, Inputs, Live, Mode, Part, Plan, RootOutlook, Step};
 use crate::compile::{Desired, Values};
 use crate::diagnostic::Failure;
 use crate::graph::Unit;
@@ -32,9 +32,10 @@ pub fn destroy(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, 
         stages.insert(unit.clone(), stage);
         steps.push(Step {
             stage,
-            after,
+            after: after.into_iter().map(Into::into).collect(),
             changes: changes.remove(&unit).unwrap_or_default(),
             unit,
+            part: Part::Unit,
             desired: None,
             open: Vec::new(),
             unmet: None,

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::Comparison;
+use super::removal::removals;
 use super::rendered::RenderedUnit;
 use super::root::{self, RootState};
 use super::steps::{hold_back, planned_clusters, refuse_inventories, unread};
-use super::{Action, Change, Inputs, Live, Mode, Plan, Step, done, prune};
+use super::{Action, Change, Inputs, Live, Mode, Part, Plan, Step, StepId, done, prune};
 use crate::compile::{Desired, DesiredUnit, Done, Hole, Output, Value, Values};
 use crate::diagnostic::Failure;
 use crate::graph::{Unit, UnitKind};
@@ -45,6 +46,10 @@ pub fn diff(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, Vec
         return Err(failures);
     }
     hold_back(&mut steps, desired.units.iter().map(|unit| &unit.unit), &unknown);
+    for step in steps.iter_mut().filter(|step| step.desired.is_none()) {
+        // A cluster that is out of sight may lean on it still.
+        step.held_by.extend(unknown.keys().cloned());
+    }
     Ok(Plan {
         mode: Mode::Apply,
         at: inputs.now,
@@ -140,6 +145,7 @@ impl Diff<'_> {
         let unmet = done::unmet(&unit.unit, &unit.done, &references, self.live);
         self.steps.push(Step {
             unit: unit.unit.clone(),
+            part: Part::Unit,
             stage: unit.stage,
             after: unit
                 .after
@@ -147,6 +153,7 @@ impl Diff<'_> {
                 .map(|edge| edge.unit.clone())
                 .collect::<BTreeSet<_>>()
                 .into_iter()
+                .map(StepId::from)
                 .collect(),
             changes,
             desired: Some(unit.clone()),
@@ -182,44 +189,15 @@ impl Diff<'_> {
     }
 
     /// Adds what the inventories name and nobody asks for.
-    ///
-    /// Objects of a unit that is still there go at the end of its step; whole units go once everything
-    /// that replaces them stands, the later ones first.
     fn prune(&mut self) {
-        let writing: Vec<Unit> =
-            self.steps.iter().filter(|step| !step.is_done()).map(|step| step.unit.clone()).collect();
         let mut gone: Vec<(Unit, Vec<Change>)> = Vec::new();
         for name in self.desired.clusters.keys() {
             let Some(cluster) = self.live.cluster(name) else { continue };
             let asked = self.asked.remove(name).unwrap_or_default();
-            for (unit, changes) in prune::prunes(self.desired, cluster, &asked) {
-                match self.steps.iter_mut().find(|step| step.unit == unit) {
-                    Some(step) => step.changes.extend(changes),
-                    None => gone.push((unit, changes)),
-                }
-            }
+            gone.extend(prune::prunes(self.desired, cluster, &asked));
         }
-        let last = self.steps.iter().map(|step| step.stage).max().unwrap_or(0);
-        let numbers: BTreeSet<u8> = gone.iter().map(|(unit, _)| unit.kind.number()).collect();
-        let units: Vec<Unit> = gone.iter().map(|(unit, _)| unit.clone()).collect();
-        for (unit, changes) in gone {
-            let number = unit.kind.number();
-            let later = units
-                .iter()
-                .filter(|other| other.cluster == unit.cluster && other.kind.number() > number)
-                .cloned();
-            self.steps.push(Step {
-                after: writing.iter().cloned().chain(later).collect(),
-                stage: last + 1 + numbers.iter().filter(|other| **other > number).count(),
-                unit,
-                changes,
-                desired: None,
-                open: Vec::new(),
-                unmet: None,
-                held_by: BTreeSet::new(),
-            });
-        }
-        self.steps.sort_by(|a, b| (a.stage, &a.unit).cmp(&(b.stage, &b.unit)));
+        self.steps.extend(removals(gone, &self.steps));
+        self.steps.sort_by_key(|step| (step.stage, step.id()));
     }
 }
 

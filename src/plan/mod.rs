@@ -24,6 +24,7 @@ mod live;
 mod markers;
 mod prune;
 mod reads;
+mod removal;
 mod rendered;
 mod root;
 mod saved;
@@ -40,7 +41,7 @@ pub use inputs::{Candidate, DryRun, DryRuns, Inputs};
 pub use inventory::{Inventory, InventoryEntry, NotAnInventory, Origin, digest, inventory_ref};
 pub use live::{Live, LiveCluster, Lookup, Reading, Sighting};
 pub use reads::{ClusterReads, reads};
-pub use step::{Mode, Plan, PlannedCluster, RootOutlook, Step, Unmet};
+pub use step::{Mode, Part, Plan, PlannedCluster, RootOutlook, Step, StepId, Unmet};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,6 +1,7 @@
 //! A plan: steps in order, each a unit's changes and what it waits for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use super::{Action, Change, Inventory};
 use crate::compile::{DesiredCluster, DesiredUnit, Hole, MeshFacts, Values};
 use crate::diagnostic::Failure;
-use crate::graph::Unit;
+use crate::graph::{Unit, UnknownUnit};
 use crate::topology::ClusterName;
 
 /// Which way a plan goes.
@@ -71,19 +72,68 @@ pub enum RootOutlook {
     None,
 }
 
+/// What names a step: no two of a plan have the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepId {
+    /// The unit whose objects change.
+    pub unit: Unit,
+    /// Which of its objects.
+    pub part: Part,
+}
+
+/// Which objects of a unit a step is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// Those that it asks for; all of them where the unit itself is no longer asked for.
+    Unit,
+    /// Those that it no longer asks for. They go once everything that replaces them stands, in other
+    /// clusters too: whoever still leans on them moves away first.
+    Leftovers,
+}
+
+impl From<Unit> for StepId {
+    fn from(unit: Unit) -> Self {
+        Self { unit, part: Part::Unit }
+    }
+}
+
+impl fmt::Display for StepId {
+    /// `cluster1/control-plane`, `cluster1/control-plane leftovers`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.part {
+            Part::Unit => self.unit.fmt(f),
+            Part::Leftovers => f.pad(&format!("{} leftovers", self.unit)),
+        }
+    }
+}
+
+impl std::str::FromStr for StepId {
+    type Err = UnknownUnit;
+
+    fn from_str(text: &str) -> Result<Self, UnknownUnit> {
+        let (unit, part) = match text.strip_suffix(" leftovers") {
+            Some(unit) => (unit, Part::Leftovers),
+            None => (text, Part::Unit),
+        };
+        Ok(Self { unit: unit.parse()?, part })
+    }
+}
+
 /// The executor's atom: a unit's changes and its wait.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// The unit. No two steps of a plan have the same.
+    /// The unit.
     pub unit: Unit,
+    /// Which of its objects. No two steps of a plan have the same unit and part.
+    pub part: Part,
     /// Its stage, from 1.
     pub stage: usize,
     /// The steps that must be done first, as far as they are in the plan.
-    pub after: Vec<Unit>,
+    pub after: Vec<StepId>,
     /// The changes, no-ops among them, in the order in which they are sent.
     pub changes: Vec<Change>,
-    /// The desired unit with its holes, for `apply` to fill; none where the topology no longer has
-    /// the unit, and when a mesh is destroyed.
+    /// The desired unit with its holes, for `apply` to fill; none for what the topology no longer
+    /// asks for, and when a mesh is destroyed.
     pub desired: Option<DesiredUnit>,
     /// Holes whose value is known only after apply.
     pub open: Vec<Hole>,
@@ -104,6 +154,11 @@ pub struct Unmet {
 }
 
 impl Step {
+    /// What names it.
+    pub fn id(&self) -> StepId {
+        StepId { unit: self.unit.clone(), part: self.part }
+    }
+
     /// The changes that are sent to the cluster.
     pub fn writes(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|change| change.action.writes())
@@ -140,8 +195,27 @@ impl Plan {
         self.clusters.get(&unit.cluster)?.facts.timeouts.get(&unit.kind.name()).copied()
     }
 
-    /// The step of a unit.
+    /// The step of what a unit asks for.
     pub fn step(&self, unit: &Unit) -> Option<&Step> {
-        self.steps.iter().find(|step| step.unit == *unit)
+        self.steps.iter().find(|step| step.unit == *unit && step.part == Part::Unit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_reads_back_from_its_name() {
+        let unit: Unit = "cluster1/eastwest-gateway".parse().unwrap();
+        for (part, name) in [
+            (Part::Unit, "cluster1/eastwest-gateway"),
+            (Part::Leftovers, "cluster1/eastwest-gateway leftovers"),
+        ] {
+            let step = StepId { unit: unit.clone(), part };
+            assert_eq!(step.to_string(), name);
+            assert_eq!(name.parse(), Ok(step));
+        }
+        assert_eq!("leftovers".parse::<StepId>(), Err(UnknownUnit("leftovers".to_owned())));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Live, PlannedCluster, Reading, Step, codes, root};
+use super::{Live, PlannedCluster, Reading, Step, StepId, codes, root};
 use crate::compile::Desired;
 use crate::diagnostic::Failure;
 use crate::graph::Unit;
@@ -79,14 +79,14 @@ pub(super) fn hold_back<'u>(
     if unknown.is_empty() {
         return;
     }
-    let mut held: BTreeMap<Unit, BTreeSet<ClusterName>> = units
+    let mut held: BTreeMap<StepId, BTreeSet<ClusterName>> = units
         .filter(|unit| unknown.contains_key(&unit.cluster))
-        .map(|unit| (unit.clone(), BTreeSet::from([unit.cluster.clone()])))
+        .map(|unit| (unit.clone().into(), BTreeSet::from([unit.cluster.clone()])))
         .collect();
     // Steps come in the order of their stages: what a step waits for stands before it.
     for step in steps {
-        step.held_by = step.after.iter().filter_map(|unit| held.get(unit)).flatten().cloned().collect();
-        held.insert(step.unit.clone(), step.held_by.clone());
+        step.held_by = step.after.iter().filter_map(|first| held.get(first)).flatten().cloned().collect();
+        held.insert(step.id(), step.held_by.clone());
         if !step.held_by.is_empty() && step.writes().next().is_none() {
             // What its condition looks at may be out of sight: not known is not the same as not met.
             step.unmet = None;

@@ -11,7 +11,7 @@ use super::diagnostics::{self, Look};
 use crate::apply::{Counts, Event, Outcome, StepOutcome, Summary};
 use crate::diagnostic::{Failure, counted, lasting};
 use crate::graph::Unit;
-use crate::plan::{Mode, Plan};
+use crate::plan::{Mode, Plan, StepId};
 
 /// How long a wait lasts until it is told where nothing is drawn anew.
 const LONG_WAIT: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ pub struct Progress {
     timeout: Duration,
     /// How long the steps may take for which the topology says it.
     own_timeouts: BTreeMap<Unit, Duration>,
-    running: BTreeMap<Unit, Running>,
+    running: BTreeMap<StepId, Running>,
 }
 
 #[derive(Debug)]
@@ -49,7 +49,7 @@ enum Phase {
 impl Progress {
     /// For a plan whose steps may each take `timeout` unless the plan says otherwise.
     pub fn new(plan: &Plan, timeout: Duration) -> Self {
-        let names = plan.steps.iter().filter(|step| !step.is_done()).map(|step| step.unit.to_string().len());
+        let names = plan.steps.iter().filter(|step| !step.is_done()).map(|step| step.id().to_string().len());
         Self {
             total: plan.steps.iter().filter(|step| !step.is_done()).count(),
             ended: 0,
@@ -67,18 +67,18 @@ impl Progress {
     /// Notes an event, `at` so long after the start; gives the line that it leaves, if any.
     pub fn take(&mut self, event: &Event, at: Duration) -> Option<String> {
         match event {
-            Event::Started { unit } => {
-                self.running.insert(unit.clone(), Running { phase: Phase::Begun, since: at, told: false });
+            Event::Started { step } => {
+                self.running.insert(step.clone(), Running { phase: Phase::Begun, since: at, told: false });
                 None
             }
-            Event::Applied { unit, sent, of } => {
-                if let Some(running) = self.running.get_mut(unit) {
+            Event::Applied { step, sent, of } => {
+                if let Some(running) = self.running.get_mut(step) {
                     running.phase = Phase::Applying { sent: *sent, of: *of };
                 }
                 None
             }
-            Event::Waiting { unit, unmet } => {
-                if let Some(running) = self.running.get_mut(unit) {
+            Event::Waiting { step, unmet } => {
+                if let Some(running) = self.running.get_mut(step) {
                     // What is waited for may change; how long the step has been waiting does not.
                     if !matches!(running.phase, Phase::Waiting { .. }) {
                         running.since = at;
@@ -87,13 +87,13 @@ impl Progress {
                 }
                 None
             }
-            Event::Done { unit, counts, elapsed } => {
-                self.running.remove(unit);
-                Some(self.ended_line(unit, &outcome_words(counts), *elapsed))
+            Event::Done { step, counts, elapsed } => {
+                self.running.remove(step);
+                Some(self.ended_line(step, &outcome_words(counts), *elapsed))
             }
-            Event::Failed { unit, failure, elapsed } => {
-                self.running.remove(unit);
-                Some(self.ended_line(unit, &format!("FAILED: {}", failure.code.name), *elapsed))
+            Event::Failed { step, failure, elapsed } => {
+                self.running.remove(step);
+                Some(self.ended_line(step, &format!("FAILED: {}", failure.code.name), *elapsed))
             }
             // The summary says it once for all of them.
             Event::HeldBack { .. } => None,
@@ -104,14 +104,14 @@ impl Progress {
         }
     }
 
-    fn ended_line(&mut self, unit: &Unit, words: &str, elapsed: Duration) -> String {
+    fn ended_line(&mut self, step: &StepId, words: &str, elapsed: Duration) -> String {
         self.ended += 1;
         let digits = self.total.to_string().len();
         format!(
             " [{:digits$}/{}] {:name$}  {words:OUTCOME_WIDTH$} {:>6}",
             self.ended,
             self.total,
-            unit.to_string(),
+            step.to_string(),
             lasting(elapsed),
             name = self.name_width,
         )
@@ -119,12 +119,12 @@ impl Progress {
 
     /// The running steps, one line each.
     pub fn running(&self, at: Duration) -> Vec<String> {
-        self.running.iter().map(|(unit, running)| self.running_line(unit, running, at)).collect()
+        self.running.iter().map(|(step, running)| self.running_line(step, running, at)).collect()
     }
 
     /// The waits that have become long and were not told yet.
     pub fn long_waits(&mut self, at: Duration) -> Vec<String> {
-        let long: Vec<Unit> = self
+        let long: Vec<StepId> = self
             .running
             .iter_mut()
             .filter(|(_, running)| {
@@ -132,26 +132,26 @@ impl Progress {
                     && !running.told
                     && at.saturating_sub(running.since) >= LONG_WAIT
             })
-            .map(|(unit, running)| {
+            .map(|(step, running)| {
                 running.told = true;
-                unit.clone()
+                step.clone()
             })
             .collect();
-        long.iter().map(|unit| self.running_line(unit, &self.running[unit], at)).collect()
+        long.iter().map(|step| self.running_line(step, &self.running[step], at)).collect()
     }
 
-    fn running_line(&self, unit: &Unit, running: &Running, at: Duration) -> String {
+    fn running_line(&self, step: &StepId, running: &Running, at: Duration) -> String {
         let for_now = Duration::from_secs(at.saturating_sub(running.since).as_secs());
         let words = match &running.phase {
             Phase::Begun => "starting".to_owned(),
             Phase::Applying { sent, of } => format!("applying {sent} of {of}"),
             Phase::Waiting { what } => {
-                let limit = self.own_timeouts.get(unit).unwrap_or(&self.timeout);
+                let limit = self.own_timeouts.get(&step.unit).unwrap_or(&self.timeout);
                 format!("waiting {} for {what} ({})", lasting(for_now), lasting(*limit))
             }
         };
         let margin = " ".repeat(2 * self.total.to_string().len() - 2);
-        format!("   ..  {margin} {:name$}  {words}", unit.to_string(), name = self.name_width)
+        format!("   ..  {margin} {:name$}  {words}", step.to_string(), name = self.name_width)
     }
 }
 
@@ -172,9 +172,9 @@ pub fn summary(plan: &Plan, summary: &Summary, again: &str, check: &str, look: L
     let mut text = String::new();
     let total = plan.steps.iter().filter(|step| !step.is_done()).count();
     let done = summary.steps_done();
-    for (unit, outcome) in &summary.steps {
+    for (step, outcome) in &summary.steps {
         if let StepOutcome::Failed(failure) = outcome {
-            text.push_str(&diagnostics::failure(&told(unit, failure, summary, done, total, again), look));
+            text.push_str(&diagnostics::failure(&told(step, failure, summary, done, total, again), look));
             text.push('\n');
         }
     }
@@ -194,7 +194,7 @@ pub fn summary(plan: &Plan, summary: &Summary, again: &str, check: &str, look: L
             lasting(summary.elapsed)
         ));
     }
-    let left: Vec<&Unit> = units(summary, |outcome| matches!(outcome, StepOutcome::Stopped));
+    let left: Vec<&StepId> = steps(summary, |outcome| matches!(outcome, StepOutcome::Stopped));
     if !left.is_empty() {
         text.push_str(&format!(
             "Stopped: {} left to do, {}.\n",
@@ -202,7 +202,7 @@ pub fn summary(plan: &Plan, summary: &Summary, again: &str, check: &str, look: L
             first_of(&left)
         ));
     }
-    let unknown: Vec<&Unit> = units(summary, |outcome| matches!(outcome, StepOutcome::Unknown { .. }));
+    let unknown: Vec<&StepId> = steps(summary, |outcome| matches!(outcome, StepOutcome::Unknown { .. }));
     if !plan.unknown.is_empty() {
         let names: Vec<&str> = plan.unknown.keys().map(|name| name.as_str()).collect();
         let behind = match unknown.as_slice() {
@@ -223,14 +223,14 @@ pub fn summary(plan: &Plan, summary: &Summary, again: &str, check: &str, look: L
 
 /// A step's failure, with what it means for the rest.
 fn told(
-    unit: &Unit,
+    step: &StepId,
     failure: &Failure,
     summary: &Summary,
     done: usize,
     total: usize,
     again: &str,
 ) -> Failure {
-    let held: Vec<&Unit> = summary.held_back_by(unit).collect();
+    let held: Vec<&StepId> = summary.held_back_by(step).collect();
     let mut failure = failure.clone();
     if !held.is_empty() {
         failure.facts.push(format!("held back: {}", first_of(&held)));
@@ -242,13 +242,13 @@ fn told(
     failure
 }
 
-fn units(summary: &Summary, wanted: impl Fn(&StepOutcome) -> bool) -> Vec<&Unit> {
-    summary.steps.iter().filter(|(_, outcome)| wanted(outcome)).map(|(unit, _)| unit).collect()
+fn steps(summary: &Summary, wanted: impl Fn(&StepOutcome) -> bool) -> Vec<&StepId> {
+    summary.steps.iter().filter(|(_, outcome)| wanted(outcome)).map(|(step, _)| step).collect()
 }
 
 /// `cluster2/control-plane and 5 steps behind it`.
-fn first_of(units: &[&Unit]) -> String {
-    match units {
+fn first_of(steps: &[&StepId]) -> String {
+    match steps {
         [] => "none".to_owned(),
         [only] => only.to_string(),
         [first, rest @ ..] => format!("{first} and {} more", rest.len()),
@@ -263,7 +263,7 @@ mod tests {
 
     use super::*;
     use crate::compile::{MeshFacts, RootFacts, Values};
-    use crate::plan::{PlannedCluster, RootOutlook, Step, Unmet};
+    use crate::plan::{Part, PlannedCluster, RootOutlook, Step, Unmet};
     use crate::topology::{IstioVersion, UnitName};
     use crate::view::diagnostics::Colours;
 
@@ -271,6 +271,10 @@ mod tests {
 
     fn unit(text: &str) -> Unit {
         text.parse().expect("a unit")
+    }
+
+    fn step(text: &str) -> StepId {
+        unit(text).into()
     }
 
     fn unmet(what: &str) -> Unmet {
@@ -281,6 +285,7 @@ mod tests {
     fn plan(units: &[&str]) -> Plan {
         let step = |name: &&str| Step {
             unit: unit(name),
+            part: Part::Unit,
             stage: 1,
             after: Vec::new(),
             changes: Vec::new(),
@@ -322,11 +327,11 @@ mod tests {
         let mut progress = Progress::new(&plan(&[BASE, GATEWAY]), Duration::from_secs(300));
         let at = Duration::from_secs;
         for name in [BASE, GATEWAY] {
-            assert_eq!(progress.take(&Event::Started { unit: unit(name) }, at(0)), None);
+            assert_eq!(progress.take(&Event::Started { step: step(name) }, at(0)), None);
         }
-        progress.take(&Event::Applied { unit: unit(BASE), sent: 9, of: 16 }, at(1));
+        progress.take(&Event::Applied { step: step(BASE), sent: 9, of: 16 }, at(1));
         let what = unmet("an address on Service istio-system/istio-eastwestgateway");
-        progress.take(&Event::Waiting { unit: unit(GATEWAY), unmet: what }, at(1));
+        progress.take(&Event::Waiting { step: step(GATEWAY), unmet: what }, at(1));
         assert_eq!(
             progress.running(at(13)),
             [
@@ -335,7 +340,7 @@ mod tests {
             ]
         );
         let done =
-            Event::Done { unit: unit(BASE), counts: created(16), elapsed: Duration::from_millis(1250) };
+            Event::Done { step: step(BASE), counts: created(16), elapsed: Duration::from_millis(1250) };
         assert_eq!(
             progress.take(&done, at(14)),
             Some(" [1/2] cluster1/base              16 created                             1.2s".to_owned())
@@ -356,8 +361,8 @@ mod tests {
         let cluster = PlannedCluster { facts, uid: None, inventory: None };
         plan.clusters.insert("cluster1".into(), cluster);
         let mut progress = Progress::new(&plan, Duration::from_secs(300));
-        progress.take(&Event::Started { unit: unit(GATEWAY) }, Duration::ZERO);
-        progress.take(&Event::Waiting { unit: unit(GATEWAY), unmet: unmet("it") }, Duration::ZERO);
+        progress.take(&Event::Started { step: step(GATEWAY) }, Duration::ZERO);
+        progress.take(&Event::Waiting { step: step(GATEWAY), unmet: unmet("it") }, Duration::ZERO);
         assert_eq!(
             progress.running(Duration::from_secs(1)),
             ["   ..   cluster1/eastwest-gateway  waiting 1s for it (15m)"]
@@ -368,8 +373,8 @@ mod tests {
     fn a_long_wait_is_told_once() {
         let mut progress = Progress::new(&plan(&[GATEWAY]), Duration::from_secs(90));
         let at = Duration::from_secs;
-        progress.take(&Event::Started { unit: unit(GATEWAY) }, at(0));
-        progress.take(&Event::Waiting { unit: unit(GATEWAY), unmet: unmet("it") }, at(0));
+        progress.take(&Event::Started { step: step(GATEWAY) }, at(0));
+        progress.take(&Event::Waiting { step: step(GATEWAY), unmet: unmet("it") }, at(0));
         assert_eq!(progress.long_waits(at(9)), Vec::<String>::new());
         assert_eq!(
             progress.long_waits(at(10)),
@@ -383,12 +388,12 @@ mod tests {
         let code: &'static crate::diagnostic::Code =
             crate::apply::CODES.iter().find(|code| code.name == "wait-timeout").expect("a code");
         let failure = Failure::new(code, "cluster1/eastwest-gateway waited 5m for an address");
-        let later = unit("cluster2/control-plane");
+        let later = step("cluster2/control-plane");
         let told = Summary {
             steps: BTreeMap::from([
-                (unit(BASE), StepOutcome::Done(created(16))),
-                (unit(GATEWAY), StepOutcome::Failed(failure)),
-                (later, StepOutcome::HeldBack { by: unit(GATEWAY) }),
+                (step(BASE), StepOutcome::Done(created(16))),
+                (step(GATEWAY), StepOutcome::Failed(failure)),
+                (later, StepOutcome::HeldBack { by: step(GATEWAY) }),
             ]),
             counts: created(16),
             failures: Vec::new(),
@@ -413,7 +418,7 @@ Go on with: stolos apply mesh.yaml
     #[test]
     fn a_run_that_is_complete_names_the_next_command() {
         let told = Summary {
-            steps: BTreeMap::from([(unit(BASE), StepOutcome::Done(created(16)))]),
+            steps: BTreeMap::from([(step(BASE), StepOutcome::Done(created(16)))]),
             counts: created(16),
             failures: Vec::new(),
             elapsed: Duration::from_secs(31),

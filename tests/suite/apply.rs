@@ -6,9 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 use stolos::apply::{Event, StepOutcome, Stop};
 use stolos::cluster::survey;
-use stolos::graph::Unit;
 use stolos::object::{Object, ObjectRef};
-use stolos::plan::{ClusterReads, Inventory, Mode, Reading};
+use stolos::plan::{ClusterReads, Inventory, Mode, Reading, StepId};
 use stolos::sandbox::{DeleteOptions, WriteOptions};
 use stolos::topology::ClusterName;
 use tokio::sync::watch;
@@ -72,8 +71,8 @@ async fn shared(test: &str) -> Meshes {
     Meshes::open(&folder(test), desired(SHARED, &topology_text(SHARED))).await
 }
 
-fn unit(text: &str) -> Unit {
-    text.parse().expect("a unit")
+fn step(text: &str) -> StepId {
+    text.parse().expect("a step")
 }
 
 fn reference(group: &str, kind: &str, namespace: Option<&str>, name: &str) -> ObjectRef {
@@ -99,7 +98,7 @@ async fn a_wait_that_ends_says_what_it_saw_and_holds_back_what_depends_on_it() {
     let mut meshes = Meshes::without_controllers(&folder, desired(SHARED, &topology_text(SHARED))).await;
     meshes.options.timeout = Duration::from_secs(1);
     let ran = meshes.apply().await;
-    let StepOutcome::Failed(failure) = &ran.summary.steps[&unit("cluster1/control-plane")] else {
+    let StepOutcome::Failed(failure) = &ran.summary.steps[&step("cluster1/control-plane")] else {
         panic!("{:#?}", ran.summary);
     };
     assert_eq!(failure.code.name, "wait-timeout");
@@ -108,11 +107,11 @@ async fn a_wait_that_ends_says_what_it_saw_and_holds_back_what_depends_on_it() {
         "cluster1/control-plane waited 1s for Deployment istio-system/istiod to be available"
     );
     let held: Vec<String> =
-        ran.summary.held_back_by(&unit("cluster1/control-plane")).map(ToString::to_string).collect();
+        ran.summary.held_back_by(&step("cluster1/control-plane")).map(ToString::to_string).collect();
     assert!(held.contains(&"cluster2/control-plane".to_owned()), "{held:?}");
     // What does not depend on it was finished, and what was made is recorded.
     for done in ["cluster1/trust", "cluster2/namespace", "cluster2/base"] {
-        assert!(matches!(ran.summary.steps[&unit(done)], StepOutcome::Done(_)), "{done}");
+        assert!(matches!(ran.summary.steps[&step(done)], StepOutcome::Done(_)), "{done}");
     }
     let inventory = inventory_of(&meshes.live("cluster1", &parent()).await.expect("an inventory"));
     let istiod = &inventory.entries[&reference("apps", "Deployment", Some("istio-system"), "istiod")];
@@ -137,7 +136,7 @@ async fn what_the_file_says_of_a_unit_goes_before_the_flag_for_all() {
             stopper.send_replace(Stop::Finish);
         }
     });
-    let StepOutcome::Failed(failure) = &ran.await.summary.steps[&unit("cluster1/control-plane")] else {
+    let StepOutcome::Failed(failure) = &ran.await.summary.steps[&step("cluster1/control-plane")] else {
         panic!("it failed first");
     };
     assert_eq!(
@@ -288,7 +287,7 @@ async fn a_namespace_that_does_not_go_is_all_that_a_destroy_complains_of() {
     store.create(lock, &WriteOptions::by("kubectl-create")).expect("created");
     meshes.options.timeout = Duration::from_secs(1);
     let ran = meshes.destroy().await;
-    let StepOutcome::Failed(failure) = &ran.summary.steps[&unit("cluster2/namespace")] else {
+    let StepOutcome::Failed(failure) = &ran.summary.steps[&step("cluster2/namespace")] else {
         panic!("{:#?}", ran.summary);
     };
     assert_eq!(failure.code.name, "wait-timeout");
@@ -308,9 +307,9 @@ async fn an_apply_does_what_does_not_depend_on_a_cluster_that_cannot_be_read() {
     assert_eq!(plan.unknown.keys().map(ToString::to_string).collect::<Vec<_>>(), ["cluster2"]);
     let ran = meshes.run(plan).await;
     assert!(!ran.summary.has_failed(), "{:#?}", ran.summary);
-    assert!(matches!(ran.summary.steps[&unit("cluster1/expose-control-plane")], StepOutcome::Done(_)));
+    assert!(matches!(ran.summary.steps[&step("cluster1/expose-control-plane")], StepOutcome::Done(_)));
     assert!(matches!(
-        ran.summary.steps[&unit("cluster1/remote-secret-cluster2")],
+        ran.summary.steps[&step("cluster1/remote-secret-cluster2")],
         StepOutcome::Unknown { .. }
     ));
 }

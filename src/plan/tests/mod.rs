@@ -1,5 +1,6 @@
 mod charts;
 mod laws;
+mod removals;
 pub(crate) mod world;
 
 use std::collections::BTreeSet;

@@ -13,7 +13,9 @@
 //!              steps, stages, restarts
 //! dangers      what must not be missed, in words
 //! steps[]      those with something to do or to say, in the order of stages:
-//!   unit, cluster, stage, after[], heldBy[], open[] (holes by their markers' names),
+//!   unit, part ("unit" | "leftovers": what the unit no longer asks for), cluster, stage,
+//!   after[] (steps: the unit, with " leftovers" behind it where it is that part), heldBy[],
+//!   open[] (holes by their markers' names),
 //!   waits (what, facts; null where its condition is met), unchanged (objects)
 //!   changes[]  object (group, kind, namespace, name), action, cause ("topology" | "value" | "drift"),
 //!              by (manager, time; null), note, restarts, takesFields, fields[]:
@@ -29,7 +31,7 @@ use serde_json::{Map, Value, json};
 use super::dangers::dangers;
 use super::steps::{shown_changes, shown_steps};
 use crate::plan::{
-    Action, Author, Cause, Change, Conflicts, FieldChange, Mode, Plan, RootOutlook, Shown, Step,
+    Action, Author, Cause, Change, Conflicts, FieldChange, Mode, Part, Plan, RootOutlook, Shown, Step,
 };
 
 /// The whole plan, indented, with a newline at its end.
@@ -121,6 +123,10 @@ fn summary(plan: &Plan) -> Value {
 fn step(step: &Step) -> Value {
     json!({
         "unit": step.unit.to_string(),
+        "part": match step.part {
+            Part::Unit => "unit",
+            Part::Leftovers => "leftovers",
+        },
         "cluster": step.unit.cluster.as_str(),
         "stage": step.stage,
         "after": step.after.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -8,8 +8,7 @@ use super::dangers::{dangers, verdict};
 use super::sentences::{heading, no_changes, sentences, totals};
 use super::steps::{is_all_new, shown_changes, shown_steps, step_words};
 use crate::diagnostic::counted;
-use crate::graph::Unit;
-use crate::plan::{Mode, Plan, Step};
+use crate::plan::{Mode, Part, Plan, Step, StepId};
 use crate::topology::ClusterName;
 use crate::view::diagnostics::{Colours, Look};
 use crate::view::excerpt::tamed;
@@ -80,7 +79,7 @@ fn table(plan: &Plan, shown: &[&Step]) -> String {
             "| {} | `{}` | {} | {} | {} |",
             step.stage,
             words.sign.character(),
-            prose(&step.unit.to_string()),
+            prose(&step.id().to_string()),
             words.count.split(" object").next().unwrap_or_default(),
             cell(&details.join("; ")),
         )
@@ -107,23 +106,31 @@ fn graph(shown: &[&Step]) -> String {
     for cluster in clusters {
         writeln!(text, "  subgraph {cluster}").expect("a String takes all");
         for step in shown.iter().filter(|step| step.unit.cluster == *cluster) {
-            writeln!(text, "    {}[{}]", node(&step.unit), step.unit.kind).expect("a String takes all");
+            writeln!(text, "    {}[{}]", node(&step.id()), kind_words(step)).expect("a String takes all");
         }
         text.push_str("  end\n");
     }
-    let units: BTreeSet<&Unit> = shown.iter().map(|step| &step.unit).collect();
+    let steps: BTreeSet<StepId> = shown.iter().map(|step| step.id()).collect();
     for step in shown {
-        for first in step.after.iter().filter(|first| units.contains(first)) {
-            writeln!(text, "  {} --> {}", node(first), node(&step.unit)).expect("a String takes all");
+        for first in step.after.iter().filter(|first| steps.contains(first)) {
+            writeln!(text, "  {} --> {}", node(first), node(&step.id())).expect("a String takes all");
         }
     }
     text.push_str("```\n");
     text
 }
 
-/// A unit's name without the characters that Mermaid takes for its own.
-fn node(unit: &Unit) -> String {
-    unit.to_string().replace('/', "__")
+/// A step's name without the characters that Mermaid takes for its own.
+fn node(step: &StepId) -> String {
+    step.to_string().replace(['/', ' '], "__")
+}
+
+/// A step's name where its cluster goes without saying.
+fn kind_words(step: &Step) -> String {
+    match step.part {
+        Part::Unit => step.unit.kind.to_string(),
+        Part::Leftovers => format!("{} leftovers", step.unit.kind),
+    }
 }
 
 /// What changes in one cluster, folded.
@@ -139,7 +146,9 @@ fn block(plan: &Plan, name: &ClusterName, shown: &[&Step]) -> String {
         let words = step_words(step, plan);
         objects += shown_changes(step).count();
         lines.push(
-            format!("{} {}  {}", words.sign.character(), step.unit.kind, words.detail).trim_end().to_owned(),
+            format!("{} {}  {}", words.sign.character(), kind_words(step), words.detail)
+                .trim_end()
+                .to_owned(),
         );
         lines.extend(words.later.iter().map(|line| format!("    {line}")));
         let told = match is_all_new(step) {

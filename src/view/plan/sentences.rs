@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::steps::is_first;
 use crate::diagnostic::{counted, listed};
 use crate::graph::UnitKind;
-use crate::plan::{Action, Cause, Mode, Plan, Step};
+use crate::plan::{Action, Cause, Mode, Part, Plan, Step};
 use crate::topology::ClusterName;
 
 /// How many sentences of one sort are written out.
@@ -156,7 +156,8 @@ fn leaves(plan: &Plan) -> Vec<String> {
 }
 
 fn step_of<'p>(plan: &'p Plan, cluster: &ClusterName, kind: &UnitKind) -> Option<&'p Step> {
-    plan.steps.iter().find(|step| step.unit.cluster == *cluster && step.unit.kind == *kind)
+    let is_it = |step: &&Step| step.unit.cluster == *cluster && step.unit.kind == *kind;
+    plan.steps.iter().filter(is_it).find(|step| step.part == Part::Unit)
 }
 
 fn verb<'v>(names: &[&str], one: &'v str, many: &'v str) -> &'v str {

@@ -1,10 +1,13 @@
 //! A plan for a person at a terminal.
 
+use std::collections::BTreeSet;
+
 use super::changes::changes_lines;
 use super::dangers::verdict;
 use super::paint::{painted, strong};
 use super::sentences::{heading, no_changes, sentences, totals};
 use super::steps::{StepWords, is_all_new, shown_changes, shown_steps, step_words};
+use crate::graph::Unit;
 use crate::plan::{Mode, Plan, Step};
 use crate::view::diagnostics::Look;
 use crate::view::excerpt::tamed;
@@ -37,7 +40,7 @@ pub fn text(plan: &Plan, look: Look) -> String {
         text.push('\n');
     }
     text.push_str(&stages(plan, &shown, look));
-    text.push_str(&unchanged(plan, shown.len()));
+    text.push_str(&unchanged(plan, &shown));
     if plan.is_empty() {
         text.push_str(&format!("\n{}\n", no_changes(plan)));
     } else {
@@ -49,8 +52,12 @@ pub fn text(plan: &Plan, look: Look) -> String {
 }
 
 /// How many units are not worth a line.
-fn unchanged(plan: &Plan, shown: usize) -> String {
-    match (plan.mode, plan.steps.len() - shown) {
+fn unchanged(plan: &Plan, shown: &[&Step]) -> String {
+    let units = |steps: &mut dyn Iterator<Item = &Step>| -> BTreeSet<Unit> {
+        steps.map(|step| step.unit.clone()).collect()
+    };
+    let shown = units(&mut shown.iter().copied());
+    match (plan.mode, units(&mut plan.steps.iter()).difference(&shown).count()) {
         (Mode::Destroy, _) | (Mode::Apply, 0) => String::new(),
         (Mode::Apply, 1) => "\n1 other unit is as it should be.\n".to_owned(),
         (Mode::Apply, many) => format!("\n{many} other units are as they should be.\n"),
@@ -61,7 +68,7 @@ fn unchanged(plan: &Plan, shown: usize) -> String {
 fn stages(plan: &Plan, shown: &[&Step], look: Look) -> String {
     let words: Vec<(&Step, StepWords)> = shown.iter().map(|step| (*step, step_words(step, plan))).collect();
     let name_width =
-        words.iter().map(|(step, _)| step.unit.to_string().len()).max().unwrap_or(0).max(NAME_WIDTH);
+        words.iter().map(|(step, _)| step.id().to_string().len()).max().unwrap_or(0).max(NAME_WIDTH);
     let count_width = words.iter().map(|(_, words)| words.count.len()).max().unwrap_or(0);
     let mut text = String::new();
     let mut stage = 0;
@@ -70,7 +77,7 @@ fn stages(plan: &Plan, shown: &[&Step], look: Look) -> String {
             stage = step.stage;
             text.push_str(&format!("stage {stage}\n"));
         }
-        let head = format!("{} {:name_width$}", words.sign.character(), step.unit.to_string());
+        let head = format!("{} {:name_width$}", words.sign.character(), step.id().to_string());
         let line = format!(
             "  {}  {:>count_width$}    {}",
             painted(&head, words.sign, look),

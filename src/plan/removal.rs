@@ -1,0 +1,51 @@
+//! Removals: the steps by which what nobody asks for any more goes.
+//!
+//! What is to go leaves `prune`, unit by unit; steps leave here. They come after every step that makes or
+//! changes something, in whichever cluster: what replaces them stands by then, and whoever leaned on
+//! them has moved away.
+
+use std::collections::BTreeSet;
+
+use super::{Change, Part, Step, StepId};
+use crate::graph::{Unit, UnitKind};
+
+/// The steps that take away what is `gone`; `steps` are those that stay.
+pub(super) fn removals(gone: Vec<(Unit, Vec<Change>)>, steps: &[Step]) -> Vec<Step> {
+    let standing: BTreeSet<&Unit> = steps.iter().map(|step| &step.unit).collect();
+    let writing: Vec<StepId> = steps.iter().filter(|step| !step.is_done()).map(Step::id).collect();
+    let last = steps.iter().map(|step| step.stage).max().unwrap_or(0);
+    let numbers: BTreeSet<u8> = gone.iter().map(|(unit, _)| unit.kind.number()).collect();
+    let named: Vec<StepId> = gone
+        .iter()
+        .map(|(unit, _)| {
+            let part = if standing.contains(unit) { Part::Leftovers } else { Part::Unit };
+            StepId { unit: unit.clone(), part }
+        })
+        .collect();
+    let step = |(id, changes): (&StepId, Vec<Change>)| {
+        let number = id.unit.kind.number();
+        let before = named.iter().filter(|other| goes_before(&other.unit, &id.unit)).cloned();
+        Step {
+            after: writing.iter().cloned().chain(before).collect(),
+            stage: last + 1 + numbers.iter().filter(|other| **other > number).count(),
+            unit: id.unit.clone(),
+            part: id.part,
+            changes,
+            desired: None,
+            open: Vec::new(),
+            unmet: None,
+            held_by: BTreeSet::new(),
+        }
+    };
+    named.iter().zip(gone.into_iter().map(|(_, changes)| changes)).map(step).collect()
+}
+
+/// Whether a removal waits for another: in one cluster the later units go first, and nobody keeps a
+/// credential that no longer leads anywhere.
+///
+/// Always from a higher file number to a lower one, so that no circle can come about.
+fn goes_before(first: &Unit, then: &Unit) -> bool {
+    let is_later = first.kind.number() > then.kind.number();
+    let leads_there = first.kind == UnitKind::RemoteSecret(then.cluster.clone());
+    is_later && (first.cluster == then.cluster || leads_there)
+}
