@@ -1,4 +1,4 @@
-//! Plans that become live, on simulated clusters.
+//! Plans that become live, on either back end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,11 +8,32 @@ use stolos::apply::{Event, StepOutcome, Stop};
 use stolos::cluster::survey;
 use stolos::object::{Object, ObjectRef};
 use stolos::plan::{ClusterReads, Inventory, Mode, Reading, StepId};
-use stolos::sandbox::{DeleteOptions, WriteOptions};
 use stolos::topology::ClusterName;
 use tokio::sync::watch;
 
-use crate::support::meshes::{Meshes, desired, folder, topology_text, writes};
+use crate::support::back_end::{BackEnd, on_both_back_ends};
+use crate::support::golden;
+use crate::support::meshes::{Meshes, desired, text, topology_text, writes};
+
+on_both_back_ends!(
+    a_shared_control_plane_over_two_networks_comes_and_goes,
+    a_shared_control_plane_on_one_network_comes_and_goes,
+    two_primaries_on_one_network_come_and_go,
+    two_primaries_on_two_networks_come_and_go,
+    a_mixed_mesh_comes_and_goes,
+    a_wait_that_ends_says_what_it_saw_and_holds_back_what_depends_on_it,
+    what_the_file_says_of_a_unit_goes_before_the_flag_for_all,
+    a_run_that_is_stopped_gives_up_its_waits_and_writes_its_inventories,
+    a_run_that_is_cut_off_anywhere_converges_when_it_is_repeated,
+    a_destroy_that_is_cut_off_converges_when_it_is_repeated,
+    what_was_there_before_is_adopted_and_stays,
+    what_was_adopted_keeps_its_values_and_loses_our_labels,
+    what_we_made_is_ours_although_its_record_was_lost,
+    a_namespace_that_holds_something_of_others_is_kept,
+    a_namespace_that_does_not_go_is_all_that_a_destroy_complains_of,
+    an_apply_does_what_does_not_depend_on_a_cluster_that_cannot_be_read,
+    an_object_whose_definition_has_just_gone_is_not_there_and_no_fault_of_its_cluster
+);
 
 /// What istiod and Kubernetes leave behind, and the application namespaces, which are never deleted.
 fn is_of_others(name: &str) -> bool {
@@ -22,53 +43,54 @@ fn is_of_others(name: &str) -> bool {
     is_of("sample") || is_of("batch") || name.ends_with("/istio-ca-root-cert")
 }
 
-async fn there_and_back(file: &str) {
-    let meshes =
-        Meshes::open(&folder(&format!("there-and-back-{file}")), desired(file, &topology_text(file))).await;
-    let before = meshes.everything();
+/// A topology comes, is as its plan said, and goes. Every back end gives the plan that was read.
+async fn there_and_back(on: BackEnd, file: &str) {
+    let test = format!("there-and-back-{file}");
+    let meshes = Meshes::on(on, &test, desired(file, &topology_text(file))).await;
+    let before = meshes.everything().await;
+    let stem = file.split('.').next().expect("a stem");
+    golden::assert_file(&format!("{stem}/plan.txt"), &text(&meshes.plan(Mode::Apply).await));
     let ran = meshes.apply().await;
     assert!(ran.summary.is_complete(), "{file}: {:#?}", ran.summary);
-    assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new(), "{file}");
+    let plan = meshes.plan(Mode::Apply).await;
+    assert_eq!(writes(&plan), Vec::<String>::new(), "{file}");
+    assert!(plan.is_empty(), "{}", text(&plan));
     let ran = meshes.destroy().await;
     assert!(ran.summary.is_complete(), "{file}: {:#?}", ran.summary);
-    let left: Vec<String> = meshes.everything().into_iter().filter(|name| !before.contains(name)).collect();
+    let left: Vec<String> =
+        meshes.everything().await.into_iter().filter(|name| !before.contains(name)).collect();
     assert_eq!(
         left.iter().filter(|name| !is_of_others(name)).collect::<Vec<_>>(),
         Vec::<&String>::new(),
         "{file}"
     );
-    assert_eq!(meshes.applied_by_us(), Vec::<String>::new(), "{file}");
+    assert_eq!(meshes.applied_by_us().await, Vec::<String>::new(), "{file}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_shared_control_plane_over_two_networks_comes_and_goes() {
-    there_and_back("primary-remote-multi-network.yaml").await;
+async fn a_shared_control_plane_over_two_networks_comes_and_goes(on: BackEnd) {
+    there_and_back(on, "primary-remote-multi-network.yaml").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_shared_control_plane_on_one_network_comes_and_goes() {
-    there_and_back("primary-remote.yaml").await;
+async fn a_shared_control_plane_on_one_network_comes_and_goes(on: BackEnd) {
+    there_and_back(on, "primary-remote.yaml").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_primaries_on_one_network_come_and_go() {
-    there_and_back("multi-primary.toml").await;
+async fn two_primaries_on_one_network_come_and_go(on: BackEnd) {
+    there_and_back(on, "multi-primary.toml").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_primaries_on_two_networks_come_and_go() {
-    there_and_back("multi-primary-multi-network.yaml").await;
+async fn two_primaries_on_two_networks_come_and_go(on: BackEnd) {
+    there_and_back(on, "multi-primary-multi-network.yaml").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_mixed_mesh_comes_and_goes() {
-    there_and_back("mixed.yaml").await;
+async fn a_mixed_mesh_comes_and_goes(on: BackEnd) {
+    there_and_back(on, "mixed.yaml").await;
 }
 
 const SHARED: &str = "primary-remote-multi-network.yaml";
 
-async fn shared(test: &str) -> Meshes {
-    Meshes::open(&folder(test), desired(SHARED, &topology_text(SHARED))).await
+async fn shared(on: BackEnd, test: &str) -> Meshes {
+    Meshes::on(on, test, desired(SHARED, &topology_text(SHARED))).await
 }
 
 fn step(text: &str) -> StepId {
@@ -92,19 +114,21 @@ fn parent() -> ObjectRef {
     reference("", "ConfigMap", Some("istio-system"), "stolos-mesh1")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wait_that_ends_says_what_it_saw_and_holds_back_what_depends_on_it() {
-    let folder = folder("wait-that-ends");
-    let mut meshes = Meshes::without_controllers(&folder, desired(SHARED, &topology_text(SHARED))).await;
-    meshes.options.timeout = Duration::from_secs(1);
+async fn a_wait_that_ends_says_what_it_saw_and_holds_back_what_depends_on_it(on: BackEnd) {
+    let mut meshes = Meshes::still_on(on, "wait-that-ends", desired(SHARED, &topology_text(SHARED))).await;
+    let patience = meshes.options.timeout;
+    meshes.options.timeout = on.short();
     let ran = meshes.apply().await;
     let StepOutcome::Failed(failure) = &ran.summary.steps[&step("cluster1/control-plane")] else {
         panic!("{:#?}", ran.summary);
     };
     assert_eq!(failure.code.name, "wait-timeout");
+    let seconds = on.short().as_secs();
     assert_eq!(
         failure.message,
-        "cluster1/control-plane waited 1s for Deployment istio-system/istiod to be available"
+        format!(
+            "cluster1/control-plane waited {seconds}s for Deployment istio-system/istiod to be available"
+        )
     );
     let held: Vec<String> =
         ran.summary.held_back_by(&step("cluster1/control-plane")).map(ToString::to_string).collect();
@@ -117,16 +141,15 @@ async fn a_wait_that_ends_says_what_it_saw_and_holds_back_what_depends_on_it() {
     let istiod = &inventory.entries[&reference("apps", "Deployment", Some("istio-system"), "istiod")];
     assert!(istiod.uid.is_some());
     // The same command goes on from there once the cause is mended.
-    meshes.start_controllers();
-    meshes.options.timeout = Duration::from_secs(30);
+    meshes.start_controllers().await;
+    meshes.options.timeout = patience;
     assert!(meshes.apply().await.summary.is_complete());
     assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_file_says_of_a_unit_goes_before_the_flag_for_all() {
+async fn what_the_file_says_of_a_unit_goes_before_the_flag_for_all(on: BackEnd) {
     let text = topology_text(SHARED) + "defaults: { timeouts: { control-plane: 1s } }\n";
-    let mut meshes = Meshes::without_controllers(&folder("own-timeout"), desired(SHARED, &text)).await;
+    let mut meshes = Meshes::still_on(on, "own-timeout", desired(SHARED, &text)).await;
     meshes.options.timeout = Duration::from_secs(3600);
     let (stopper, stop) = watch::channel(Stop::Go);
     let plan = meshes.plan(Mode::Apply).await;
@@ -145,10 +168,8 @@ async fn what_the_file_says_of_a_unit_goes_before_the_flag_for_all() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_is_stopped_gives_up_its_waits_and_writes_its_inventories() {
-    let folder = folder("stopped");
-    let meshes = Meshes::without_controllers(&folder, desired(SHARED, &topology_text(SHARED))).await;
+async fn a_run_that_is_stopped_gives_up_its_waits_and_writes_its_inventories(on: BackEnd) {
+    let meshes = Meshes::still_on(on, "stopped", desired(SHARED, &topology_text(SHARED))).await;
     let plan = meshes.plan(Mode::Apply).await;
     let (stopper, stop) = watch::channel(Stop::Go);
     let ran = meshes
@@ -170,10 +191,13 @@ async fn a_run_that_is_stopped_gives_up_its_waits_and_writes_its_inventories() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_is_cut_off_anywhere_converges_when_it_is_repeated() {
-    for cut in [1, 6, 20, 45, 70, 90] {
-        let meshes = shared(&format!("cut-off-{cut}")).await;
+async fn a_run_that_is_cut_off_anywhere_converges_when_it_is_repeated(on: BackEnd) {
+    let cuts: &[usize] = match on {
+        BackEnd::Sandbox => &[1, 6, 20, 45, 70, 90],
+        BackEnd::ApiServers => &[45],
+    };
+    for &cut in cuts {
+        let meshes = shared(on, &format!("cut-off-{cut}")).await;
         let plan = meshes.plan(Mode::Apply).await;
         meshes.run_until_cut(plan, cut).await;
         let ran = meshes.apply().await;
@@ -181,32 +205,31 @@ async fn a_run_that_is_cut_off_anywhere_converges_when_it_is_repeated() {
         assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new(), "cut after {cut} events");
         // Everything is recorded as made by us, so that nothing stays behind.
         assert!(meshes.destroy().await.summary.is_complete(), "cut after {cut} events");
-        assert_eq!(meshes.applied_by_us(), Vec::<String>::new(), "cut after {cut} events");
+        assert_eq!(meshes.applied_by_us().await, Vec::<String>::new(), "cut after {cut} events");
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_destroy_that_is_cut_off_converges_when_it_is_repeated() {
-    for cut in [1, 20, 60] {
-        let meshes = shared(&format!("destroy-cut-off-{cut}")).await;
+async fn a_destroy_that_is_cut_off_converges_when_it_is_repeated(on: BackEnd) {
+    let cuts: &[usize] = match on {
+        BackEnd::Sandbox => &[1, 20, 60],
+        BackEnd::ApiServers => &[20],
+    };
+    for &cut in cuts {
+        let meshes = shared(on, &format!("destroy-cut-off-{cut}")).await;
         assert!(meshes.apply().await.summary.is_complete());
         let plan = meshes.plan(Mode::Destroy).await;
         meshes.run_until_cut(plan, cut).await;
         let ran = meshes.destroy().await;
         assert!(ran.summary.is_complete(), "cut after {cut} events: {:#?}", ran.summary);
-        assert_eq!(meshes.applied_by_us(), Vec::<String>::new(), "cut after {cut} events");
+        assert_eq!(meshes.applied_by_us().await, Vec::<String>::new(), "cut after {cut} events");
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_there_before_is_adopted_and_stays() {
-    let meshes = shared("adopted").await;
-    let store = meshes.running.sandbox().cluster("cluster1").expect("a cluster");
+async fn what_was_there_before_is_adopted_and_stays(on: BackEnd) {
+    let meshes = shared(on, "adopted").await;
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": "istio-system", "labels": {"team": "platform"}}});
-    let namespace = Object::from_value(namespace).expect("an object");
-    let name = namespace.reference();
-    store.create(namespace, &WriteOptions::by("kubectl-create")).expect("created");
+    let name = meshes.create("cluster1", namespace, "kubectl-create").await;
     let before = meshes.live("cluster1", &name).await.expect("it is there");
     assert!(meshes.apply().await.summary.is_complete());
     assert!(meshes.destroy().await.summary.is_complete());
@@ -216,10 +239,8 @@ async fn what_was_there_before_is_adopted_and_stays() {
     assert_eq!(meshes.live("cluster1", &parent()).await, None);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_adopted_keeps_its_values_and_loses_our_labels() {
-    let meshes = shared("adopted-values").await;
-    let store = meshes.running.sandbox().cluster("cluster1").expect("a cluster");
+async fn what_was_adopted_keeps_its_values_and_loses_our_labels(on: BackEnd) {
+    let meshes = shared(on, "adopted-values").await;
     let theirs = [
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}),
         json!({"apiVersion": "v1", "kind": "ConfigMap",
@@ -227,8 +248,7 @@ async fn what_was_adopted_keeps_its_values_and_loses_our_labels() {
             "data": {"merged-values": "theirs", "notes": "theirs"}}),
     ];
     for object in theirs {
-        let object = Object::from_value(object).expect("an object");
-        store.create(object, &WriteOptions::by("helm")).expect("created");
+        meshes.create("cluster1", object, "helm").await;
     }
     assert!(meshes.apply().await.summary.is_complete());
     let values = reference("", "ConfigMap", Some("istio-system"), "values");
@@ -239,53 +259,45 @@ async fn what_was_adopted_keeps_its_values_and_loses_our_labels() {
     let after = meshes.live("cluster1", &values).await.expect("it stays");
     assert_eq!(data(&after), data(&applied));
     assert_eq!(after.get(&["metadata", "labels"]), Some(&json!({"team": "platform"})));
-    assert_eq!(meshes.applied_by_us(), Vec::<String>::new());
+    assert_eq!(meshes.applied_by_us().await, Vec::<String>::new());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_we_made_is_ours_although_its_record_was_lost() {
-    let meshes = shared("record-lost").await;
-    let before = meshes.everything();
+async fn what_we_made_is_ours_although_its_record_was_lost(on: BackEnd) {
+    let meshes = shared(on, "record-lost").await;
+    let before = meshes.everything().await;
     assert!(meshes.apply().await.summary.is_complete());
     // As after a kill between the namespace and the inventory that lies in it, or after somebody's mistake.
-    for store in meshes.running.sandbox().clusters() {
-        store.delete(&parent(), &DeleteOptions::default()).expect("it is there");
+    for cluster in ["cluster1", "cluster2"] {
+        meshes.delete(cluster, &parent()).await;
     }
     assert!(meshes.apply().await.summary.is_complete());
     assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
     assert!(meshes.destroy().await.summary.is_complete());
-    let after = meshes.everything();
+    let after = meshes.everything().await;
     let left: Vec<&String> =
         after.iter().filter(|name| !before.contains(name) && !is_of_others(name)).collect();
     assert_eq!(left, Vec::<&String>::new());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_namespace_that_holds_something_of_others_is_kept() {
-    let meshes = shared("kept").await;
+async fn a_namespace_that_holds_something_of_others_is_kept(on: BackEnd) {
+    let meshes = shared(on, "kept").await;
     assert!(meshes.apply().await.summary.is_complete());
-    let store = meshes.running.sandbox().cluster("cluster1").expect("a cluster");
     let note = json!({"apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": "note", "namespace": "istio-system"}, "data": {"a": "b"}});
-    let note = Object::from_value(note).expect("an object");
-    let name = note.reference();
-    store.create(note, &WriteOptions::by("kubectl-create")).expect("created");
+    let name = meshes.create("cluster1", note, "kubectl-create").await;
     assert!(meshes.destroy().await.summary.is_complete());
     assert!(meshes.live("cluster1", &name).await.is_some());
     assert_eq!(meshes.live("cluster1", &parent()).await, None);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_namespace_that_does_not_go_is_all_that_a_destroy_complains_of() {
-    let mut meshes = shared("stuck").await;
+async fn a_namespace_that_does_not_go_is_all_that_a_destroy_complains_of(on: BackEnd) {
+    let mut meshes = shared(on, "stuck").await;
     assert!(meshes.apply().await.summary.is_complete());
-    let store = meshes.running.sandbox().cluster("cluster2").expect("a cluster");
     // istiod's own, so the namespace may go with it; and somebody's finalizer on it.
     let lock = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
         "name": "istio-leader", "namespace": "istio-system", "finalizers": ["example.com/hold"]}});
-    let lock = Object::from_value(lock).expect("an object");
-    store.create(lock, &WriteOptions::by("kubectl-create")).expect("created");
-    meshes.options.timeout = Duration::from_secs(1);
+    meshes.create("cluster2", lock, "kubectl-create").await;
+    meshes.options.timeout = on.short();
     let ran = meshes.destroy().await;
     let StepOutcome::Failed(failure) = &ran.summary.steps[&step("cluster2/namespace")] else {
         panic!("{:#?}", ran.summary);
@@ -294,10 +306,9 @@ async fn a_namespace_that_does_not_go_is_all_that_a_destroy_complains_of() {
     assert_eq!(ran.summary.failures, []);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_apply_does_what_does_not_depend_on_a_cluster_that_cannot_be_read() {
+async fn an_apply_does_what_does_not_depend_on_a_cluster_that_cannot_be_read(on: BackEnd) {
     let text = topology_text(SHARED).replace("root: generate", "root: istiod");
-    let mut meshes = Meshes::open(&folder("one-unread"), desired(SHARED, &text)).await;
+    let mut meshes = Meshes::on(on, "one-unread", desired(SHARED, &text)).await;
     let closed = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         listener.local_addr().expect("an address")
@@ -314,9 +325,8 @@ async fn an_apply_does_what_does_not_depend_on_a_cluster_that_cannot_be_read() {
     ));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_object_whose_definition_has_just_gone_is_not_there_and_no_fault_of_its_cluster() {
-    let meshes = shared("kind-gone").await;
+async fn an_object_whose_definition_has_just_gone_is_not_there_and_no_fault_of_its_cluster(on: BackEnd) {
+    let meshes = shared(on, "kind-gone").await;
     let name = ClusterName::from("cluster1");
     let gateway = reference("networking.istio.io", "Gateway", Some("default"), "g");
     let reads = ClusterReads { lists: BTreeSet::new(), objects: BTreeSet::from([gateway]) };
@@ -327,7 +337,7 @@ async fn an_object_whose_definition_has_just_gone_is_not_there_and_no_fault_of_i
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_of_what_is_there_lists_each_kind_once_and_writes_nothing() {
-    let meshes = shared("requests").await;
+    let meshes = shared(BackEnd::Sandbox, "requests").await;
     assert!(meshes.apply().await.summary.is_complete());
     meshes.running.forget_requests();
     let plan = meshes.plan(Mode::Apply).await;

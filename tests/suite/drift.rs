@@ -1,17 +1,25 @@
-//! What others change behind our back, found and set right on simulated clusters.
+//! What others change behind our back, found and set right on either back end.
 
 use serde_json::{Value, json};
 use stolos::object::{Object, ObjectRef};
 use stolos::plan::{Cause, Mode, Plan, Shown, taken_over};
-use stolos::sandbox::{Patch, WriteOptions};
 
-use crate::support::meshes::{Meshes, desired, folder, topology_text, writes};
+use crate::support::back_end::{BackEnd, on_both_back_ends};
+use crate::support::meshes::{Meshes, desired, topology_text, writes};
+
+on_both_back_ends!(
+    a_renumbered_port_is_one_drift_and_is_set_right,
+    a_run_cut_off_between_its_two_writes_converges_when_it_is_repeated,
+    a_port_that_somebody_added_stays,
+    a_renamed_container_is_drift_and_is_set_right,
+    a_changed_label_is_drift_and_is_set_right
+);
 
 const SHARED: &str = "primary-remote-multi-network.yaml";
 
 /// A mesh that was applied.
-async fn applied(test: &str) -> Meshes {
-    let meshes = Meshes::open(&folder(test), desired(SHARED, &topology_text(SHARED))).await;
+async fn applied(on: BackEnd, test: &str) -> Meshes {
+    let meshes = Meshes::on(on, test, desired(SHARED, &topology_text(SHARED))).await;
     let ran = meshes.apply().await;
     assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
     meshes
@@ -26,11 +34,9 @@ fn istiod(group: &str, kind: &str) -> ObjectRef {
     }
 }
 
-/// What `kubectl patch --type=json` sends.
-fn patch(meshes: &Meshes, cluster: &str, object: &ObjectRef, operations: Value) {
-    let store = meshes.running.sandbox().cluster(cluster).expect("a cluster");
-    let options = WriteOptions::by("kubectl-patch");
-    store.patch(object, &Patch::Json(operations), None, &options).expect("patched");
+/// What `kubectl patch --type=json` does.
+async fn patch(meshes: &Meshes, cluster: &str, object: &ObjectRef, operations: Value) {
+    meshes.patch(cluster, object, operations, "kubectl-patch").await;
 }
 
 /// Every change of a plan, with the fields and who changed them.
@@ -76,12 +82,11 @@ fn renumber() -> Value {
     json!([{"op": "replace", "path": "/spec/ports/0/port", "value": 15013}])
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_renumbered_port_is_one_drift_and_is_set_right() {
-    let meshes = applied("drift-port").await;
+async fn a_renumbered_port_is_one_drift_and_is_set_right(on: BackEnd) {
+    let meshes = applied(on, "drift-port").await;
     let service = istiod("", "Service");
     let before = live(&meshes, "cluster2", &service).await;
-    patch(&meshes, "cluster2", &service, renumber());
+    patch(&meshes, "cluster2", &service, renumber()).await;
     assert_eq!(
         told(&meshes.plan(Mode::Apply).await),
         [
@@ -99,11 +104,10 @@ async fn a_renumbered_port_is_one_drift_and_is_set_right() {
     assert_eq!(ports(&after), ports(&before));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_cut_off_between_its_two_writes_converges_when_it_is_repeated() {
-    let meshes = applied("drift-cut-off").await;
+async fn a_run_cut_off_between_its_two_writes_converges_when_it_is_repeated(on: BackEnd) {
+    let meshes = applied(on, "drift-cut-off").await;
     let service = istiod("", "Service");
-    patch(&meshes, "cluster2", &service, renumber());
+    patch(&meshes, "cluster2", &service, renumber()).await;
     let plan = meshes.plan(Mode::Apply).await;
     let change = plan.steps.iter().flat_map(|step| step.writes()).next().expect("a change");
     let before = live(&meshes, "cluster2", &service).await;
@@ -125,21 +129,20 @@ async fn a_run_cut_off_between_its_two_writes_converges_when_it_is_repeated() {
     assert!(cluster.set_managers(&before, &managers).await.is_err());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_port_that_somebody_added_stays() {
-    let meshes = applied("drift-added").await;
+async fn a_port_that_somebody_added_stays(on: BackEnd) {
+    let meshes = applied(on, "drift-added").await;
     let service = istiod("", "Service");
     let port = json!({"name": "debug", "port": 9999, "protocol": "TCP", "targetPort": 9999});
-    patch(&meshes, "cluster1", &service, json!([{"op": "add", "path": "/spec/ports/-", "value": port}]));
+    patch(&meshes, "cluster1", &service, json!([{"op": "add", "path": "/spec/ports/-", "value": port}]))
+        .await;
     assert_eq!(told(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_renamed_container_is_drift_and_is_set_right() {
-    let meshes = applied("drift-container").await;
+async fn a_renamed_container_is_drift_and_is_set_right(on: BackEnd) {
+    let meshes = applied(on, "drift-container").await;
     let deployment = istiod("apps", "Deployment");
     let path = "/spec/template/spec/containers/0/name";
-    patch(&meshes, "cluster1", &deployment, json!([{"op": "replace", "path": path, "value": "pilot"}]));
+    patch(&meshes, "cluster1", &deployment, json!([{"op": "replace", "path": path, "value": "pilot"}])).await;
     assert_eq!(
         told(&meshes.plan(Mode::Apply).await),
         [
@@ -152,12 +155,11 @@ async fn a_renamed_container_is_drift_and_is_set_right() {
     assert_eq!(keys(&after, &["spec", "template", "spec", "containers"], "name"), [json!("discovery")]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_changed_label_is_drift_and_is_set_right() {
-    let meshes = applied("drift-label").await;
+async fn a_changed_label_is_drift_and_is_set_right(on: BackEnd) {
+    let meshes = applied(on, "drift-label").await;
     let service = istiod("", "Service");
     let label = json!([{"op": "replace", "path": "/metadata/labels/app", "value": "pilot"}]);
-    patch(&meshes, "cluster2", &service, label);
+    patch(&meshes, "cluster2", &service, label).await;
     assert_eq!(
         told(&meshes.plan(Mode::Apply).await),
         [

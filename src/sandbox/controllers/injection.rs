@@ -59,9 +59,16 @@ fn sees_new_pods(rule: &Value) -> bool {
 }
 
 /// What an injecting webhook was asked.
-struct Asked<'i> {
+pub(super) struct Asked<'i> {
     path: String,
     istiod: &'i Istiod,
+}
+
+impl<'i> Asked<'i> {
+    /// A question to an istiod; none for a path that does not inject.
+    pub(super) fn at(path: &str, istiod: &'i Istiod) -> Option<Self> {
+        (path.split('/').nth(1) == Some("inject")).then(|| Self { path: path.to_owned(), istiod })
+    }
 }
 
 fn called<'i>(
@@ -98,10 +105,7 @@ fn called<'i>(
             .and_then(|url| url.splitn(4, '/').nth(3))
             .map_or("/".to_owned(), |rest| format!("/{rest}")),
     };
-    if path.split('/').nth(1) != Some("inject") {
-        return Err("the server could not find the requested resource".to_owned());
-    }
-    Ok(Asked { path, istiod })
+    Asked::at(&path, istiod).ok_or_else(|| "the server could not find the requested resource".to_owned())
 }
 
 fn host_and_port(url: &str) -> (&str, i64) {
@@ -126,7 +130,7 @@ fn url(webhook: &Value) -> String {
 }
 
 /// Puts the proxy in: image, and which cluster and network it believes to be in.
-fn inject(pod: &mut Object, asked: &Asked<'_>) {
+pub(super) fn inject(pod: &mut Object, asked: &Asked<'_>) {
     let parts: Vec<&str> = asked.path.trim_matches('/').split('/').skip(1).collect();
     let pairs: Map<String, Value> = parts
         .chunks_exact(2)

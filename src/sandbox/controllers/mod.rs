@@ -15,7 +15,7 @@
 //! | `addresses` | gives load balancers their addresses |
 //! | `tokens`, `rights` | ServiceAccounts: their tokens, what they may do |
 //! | `workloads`, `pods`, `injection` | Deployments, their Pods, and the webhooks that Pods pass |
-//! | `istiod`, `route` | what istiod reads and writes, and how it is reached |
+//! | `istiod`, `route`, `webhook` | what istiod reads and writes, and how it is reached |
 //! | `controlled`, `events`, `status`, `reading`, `world` | what all of these use |
 //!
 //! What is not simulated: traffic, scheduling (Pods are never bound to a node, so that a deleted one is
@@ -33,6 +33,7 @@ mod rights;
 mod route;
 mod status;
 mod tokens;
+mod webhook;
 mod workloads;
 mod world;
 
@@ -43,6 +44,7 @@ use tokio::task::JoinHandle;
 
 pub use self::controlled::{ControlPlane, Controlled, Part};
 pub use self::istiod::Leads;
+pub use self::webhook::Webhook;
 pub use self::world::Member;
 
 use self::istiod::{publish, remotes};

@@ -40,6 +40,12 @@ pub(crate) fn assert_folder(folder: &str, texts: &BTreeMap<String, String>) {
     );
 }
 
+/// Compares a text with the file at a path under `golden/`, which another test keeps.
+pub(crate) fn assert_file(path: &str, text: &str) {
+    let golden = fs::read_to_string(repository("golden").join(path)).expect("a golden");
+    assert!(golden == text, "{}", diff(&format!("golden/{path}"), &golden, text));
+}
+
 fn diff(title: &str, golden: &str, text: &str) -> String {
     TextDiff::from_lines(golden, text).unified_diff().header(title, "what it gives now").to_string()
 }

@@ -1,30 +1,40 @@
-//! A topology on the clusters of a sandbox, through the library alone.
+//! A topology on clusters of either back end, through the library alone.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
 use jiff::Timestamp;
+use serde_json::Value;
 use stolos::apply::{self, Event, Job, Options, Stop, Summary};
-use stolos::cluster::{Cluster, Limits, Transport, dry_runs, look_into, survey};
+use stolos::cluster::{Cluster, Contexts, Limits, Transport, dry_runs, look_into, survey};
 use stolos::compile::{self, Desired, PublicFiles};
 use stolos::document::Sources;
 use stolos::graph::Graph;
-use stolos::object::{Object, ObjectRef, managed_fields};
+use stolos::object::{Object, ObjectRef, kinds};
 use stolos::plan::{self, Inputs, Mode, Plan};
-use stolos::sandbox::controllers::{self, Handle, Member};
+use stolos::sandbox::controllers::{self, Member};
 use stolos::sandbox::{Clock, ClusterStore, RunningSandbox, Sandbox, SandboxCluster, SystemClock};
 use stolos::topology::{self, ClusterName};
+use stolos::view;
+use stolos::view::diagnostics::{Colours, Look};
 use tokio::sync::{mpsc, watch};
 
-/// A mesh whose clusters run in this process.
+use super::back_end::{BackEnd, Running};
+use super::found::{self, Found};
+use super::lent::Lent;
+use super::servers::Raw;
+
+const JSON: &str = "application/json";
+
+/// A mesh whose clusters are up.
 pub(crate) struct Meshes {
     pub(crate) desired: Desired,
-    pub(crate) running: RunningSandbox,
+    pub(crate) running: Running,
     pub(crate) clusters: BTreeMap<ClusterName, Cluster>,
     pub(crate) options: Options,
-    controllers: Option<Handle>,
 }
 
 /// What came of a run, and what was said meanwhile.
@@ -50,6 +60,11 @@ pub(crate) fn topology_text(file: &str) -> String {
     std::fs::read_to_string(path).expect("a topology")
 }
 
+/// The API address that clusters of a mesh have for each other, the same on both back ends.
+fn in_mesh(id: &str) -> String {
+    format!("https://{id}.sandbox.invalid:6443")
+}
+
 /// A folder for one test, empty.
 pub(crate) fn folder(test: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
@@ -62,15 +77,52 @@ impl Meshes {
     /// The clusters of a topology in a folder, with everything that clusters do by themselves.
     pub(crate) async fn open(folder: &Path, desired: Desired) -> Self {
         let mut meshes = Self::without_controllers(folder, desired).await;
-        meshes.start_controllers();
+        meshes.start_controllers().await;
         meshes
     }
 
+    /// The same on a back end, for a test of this name.
+    pub(crate) async fn on(back_end: BackEnd, test: &str, desired: Desired) -> Self {
+        let mut meshes = Self::still_on(back_end, test, desired).await;
+        meshes.start_controllers().await;
+        meshes
+    }
+
+    /// Clusters of a back end in which nothing happens by itself.
+    pub(crate) async fn still_on(back_end: BackEnd, test: &str, desired: Desired) -> Self {
+        match back_end {
+            BackEnd::Sandbox => Self::without_controllers(&folder(test), desired).await,
+            BackEnd::ApiServers => Self::on_api_servers(desired).await,
+        }
+    }
+
+    async fn on_api_servers(desired: Desired) -> Self {
+        let names: Vec<&str> = desired.clusters.keys().map(ClusterName::as_str).collect();
+        let lent = Lent::get(&names).await;
+        let contexts = Contexts::read(&[lent.servers().kubeconfig()]).expect("a kubeconfig");
+        let mut clusters = BTreeMap::new();
+        for (name, facts) in &desired.clusters {
+            let transport = contexts.open(name.as_str(), Limits::default()).await.expect("a context");
+            clusters.insert(name.clone(), Cluster::new(name.clone(), in_mesh(&facts.id), transport));
+        }
+        let options = Options { timeout: Duration::from_secs(60), ..Options::default() };
+        Self { desired, running: Running::ApiServers(Box::new(lent)), clusters, options }
+    }
+
     /// From now on things happen by themselves.
-    pub(crate) fn start_controllers(&mut self) {
-        let stores = self.running.sandbox().clusters().iter();
-        let members = stores.map(|store| Member::new(Arc::<ClusterStore>::clone(store)));
-        self.controllers = Some(controllers::start(members.collect()));
+    pub(crate) async fn start_controllers(&mut self) {
+        match &mut self.running {
+            Running::Sandbox { sandbox, controllers } => {
+                let stores = sandbox.sandbox().clusters().iter();
+                let members = stores.map(|store| Member::new(Arc::<ClusterStore>::clone(store)));
+                *controllers = Some(controllers::start(members.collect()));
+            }
+            Running::ApiServers(lent) => {
+                let clusters = self.desired.clusters.iter();
+                let ids = clusters.map(|(name, facts)| (name.to_string(), facts.id.clone()));
+                lent.start_data_plane(&ids.collect()).await;
+            }
+        }
     }
 
     /// Reaches a cluster at another URL.
@@ -95,12 +147,13 @@ impl Meshes {
             .map(|endpoint| {
                 let name = ClusterName::from(endpoint.cluster.as_str());
                 let transport = Transport::plain(&endpoint.url, Limits::default()).expect("a URL");
-                let server = format!("https://{}.sandbox.invalid:6443", desired.clusters[&name].id);
+                let server = in_mesh(&desired.clusters[&name].id);
                 (name.clone(), Cluster::new(name, server, transport))
             })
             .collect();
         let options = Options { timeout: Duration::from_secs(30), ..Options::default() };
-        Self { desired, running, clusters, options, controllers: None }
+        let running = Running::Sandbox { sandbox: running, controllers: None };
+        Self { desired, running, clusters, options }
     }
 
     /// What it takes.
@@ -187,35 +240,79 @@ impl Meshes {
     }
 
     /// Every object of every cluster, by cluster.
-    pub(crate) fn everything(&self) -> Vec<String> {
+    pub(crate) async fn everything(&self) -> Vec<String> {
+        self.named(|_| true).await
+    }
+
+    /// The objects of which we still hold a field.
+    pub(crate) async fn applied_by_us(&self) -> Vec<String> {
+        self.named(Found::is_applied_by_us).await
+    }
+
+    async fn named(&self, wanted: impl Fn(&Found) -> bool) -> Vec<String> {
         let mut names = Vec::new();
-        for store in self.running.sandbox().clusters() {
-            for kind in store.resources() {
-                for object in store.list(&kind.group, &kind.kind, None) {
-                    names.push(format!("{} {}", store.name(), object.reference()));
-                }
-            }
+        for name in self.clusters.keys() {
+            let found = found::all(&self.raw(name.as_str()).await).await;
+            let wanted = found.iter().filter(|found| wanted(found));
+            names.extend(wanted.map(|found| format!("{name} {}", found.reference())));
         }
         names.sort();
         names
     }
+
+    /// The administrator's way to say anything to a cluster.
+    pub(crate) async fn raw(&self, cluster: &str) -> Raw {
+        match &self.running {
+            Running::Sandbox { sandbox, .. } => {
+                let endpoints = sandbox.endpoints();
+                let endpoint = endpoints.iter().find(|endpoint| endpoint.cluster == cluster);
+                Raw::plain(&endpoint.expect("a cluster of the mesh").url)
+            }
+            Running::ApiServers(lent) => lent.servers().raw(cluster).await,
+        }
+    }
+
+    /// Somebody creates an object.
+    pub(crate) async fn create(&self, cluster: &str, object: Value, manager: &str) -> ObjectRef {
+        let reference = Object::from_value(object.clone()).expect("an object").reference();
+        let path = format!("{}?fieldManager={manager}", collection(&reference));
+        let answer = self.raw(cluster).await.ask(Method::POST, &path, JSON, &object).await;
+        assert_eq!(answer.code, 201, "{reference}: {answer:?}");
+        reference
+    }
+
+    /// Somebody sends a JSON patch for an object, as `kubectl patch --type=json` does.
+    pub(crate) async fn patch(&self, cluster: &str, object: &ObjectRef, operations: Value, manager: &str) {
+        let path = format!("{}/{}?fieldManager={manager}", collection(object), object.name);
+        let patch = "application/json-patch+json";
+        let answer = self.raw(cluster).await.ask(Method::PATCH, &path, patch, &operations).await;
+        assert_eq!(answer.code, 200, "{object}: {answer:?}");
+    }
+
+    /// Somebody deletes an object.
+    pub(crate) async fn delete(&self, cluster: &str, object: &ObjectRef) {
+        let path = format!("{}/{}", collection(object), object.name);
+        let answer = self.raw(cluster).await.ask(Method::DELETE, &path, "", &Value::Null).await;
+        assert_eq!(answer.code, 200, "{object}: {answer:?}");
+    }
 }
 
-impl Meshes {
-    /// The objects of which we still hold a field.
-    pub(crate) fn applied_by_us(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        for store in self.running.sandbox().clusters() {
-            for kind in store.resources() {
-                for object in store.list(&kind.group, &kind.kind, None) {
-                    if managed_fields(&object).iter().any(|entry| entry.manager == "stolos") {
-                        names.push(format!("{} {}", store.name(), object.reference()));
-                    }
-                }
-            }
-        }
-        names
+/// The path of the objects of a kind, beside one of them.
+pub(crate) fn collection(object: &ObjectRef) -> String {
+    let info = kinds::find(&object.group, &object.kind).expect("a kind of the table");
+    let base = match info.group {
+        "" => format!("/api/{}", info.version()),
+        group => format!("/apis/{group}/{}", info.version()),
+    };
+    match &object.namespace {
+        Some(namespace) => format!("{base}/namespaces/{namespace}/{}", info.plural),
+        None => format!("{base}/{}", info.plural),
     }
+}
+
+/// A plan as a person sees it.
+pub(crate) fn text(plan: &Plan) -> String {
+    view::plan::text(plan, Look { colours: Colours::Off, columns: 100 })
 }
 
 /// The changes of a plan that write, one line each.

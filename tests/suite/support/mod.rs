@@ -1,8 +1,12 @@
 //! What several modules of the suite need.
 
+pub(crate) mod back_end;
 pub(crate) mod command;
+pub(crate) mod dataplane;
+pub(crate) mod found;
 pub(crate) mod golden;
 pub(crate) mod helm;
+pub(crate) mod lent;
 pub(crate) mod meshes;
 pub(crate) mod official;
 pub(crate) mod scripted;

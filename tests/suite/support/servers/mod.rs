@@ -155,6 +155,11 @@ impl Servers {
         Some(set)
     }
 
+    /// Whether sets end with this process even if they are not dropped.
+    pub(crate) fn end_with_this_process() -> bool {
+        process::ends_with_us()
+    }
+
     /// The administrator's kubeconfig: a context for each cluster, called as it is.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.folder.join("kubeconfig")

@@ -57,14 +57,19 @@ impl Drop for Process {
     }
 }
 
-/// Lets the kernel kill a process when this one is gone, which a destructor cannot do after SIGKILL.
-fn bound_to_us(command: Command) -> Command {
+/// Whether the kernel can be asked to kill processes when this one is gone.
+pub(super) fn ends_with_us() -> bool {
     static SETPRIV: LazyLock<bool> = LazyLock::new(|| {
         let mut probe = Command::new("setpriv");
         probe.args(["--pdeathsig", "KILL", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
         probe.status().is_ok_and(|status| status.success())
     });
-    if !*SETPRIV {
+    *SETPRIV
+}
+
+/// Lets the kernel kill a process when this one is gone, which a destructor cannot do after SIGKILL.
+fn bound_to_us(command: Command) -> Command {
+    if !ends_with_us() {
         return command;
     }
     let mut bound = Command::new("setpriv");

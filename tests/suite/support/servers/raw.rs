@@ -76,7 +76,8 @@ impl Raw {
         self.send(method, path, "", Vec::new()).await.ok()
     }
 
-    async fn send(
+    /// Sends a request and reads the whole answer; an error where there is none.
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
