@@ -15,9 +15,27 @@ flag about all:
     clusters:
       cluster1: { timeouts: { eastwest-gateway: 15m } }
 
-The finding says what was waited for, what was seen instead, and the warnings that Kubernetes recorded
-for the objects. Steps that depend on it were held back, all others were finished. Nothing is undone:
+The finding says what was waited for and what was seen instead: conditions of the objects, what keeps the
+pods of a Deployment (no node, no image, how a container last ended), and the last events about all of them. Steps that depend on it were held back, all others were finished. Nothing is undone:
 mend the cause and run the same command again; it goes on from where it is.
+",
+};
+
+pub(super) static DEPLOYMENT_FAILED: Code = Code {
+    name: "deployment-failed",
+    summary: "a Deployment made no progress for as long as it may",
+    page: "\
+Kubernetes counts a Deployment as failed once it has made no progress for its `progressDeadlineSeconds`
+(10 minutes unless set): its condition Progressing turns False with reason ProgressDeadlineExceeded. That
+happened while the step waited, so it does not wait for the rest of its time. A Deployment that was counted
+as failed before the step began is waited for, since the step may have mended it.
+
+The finding says what keeps its pods, and the events that Kubernetes recorded. Kubernetes goes on trying:
+mend the cause and run the same command again. Where pods need longer on purpose, give the step a time of
+its own, which is then waited for whatever Kubernetes thinks of it:
+
+    clusters:
+      cluster1: { timeouts: { control-plane: 30m } }
 ",
 };
 
@@ -56,4 +74,5 @@ same command again, and please report the topology and the output.
 };
 
 /// The codes that this stage raises.
-pub static CODES: &[&Code] = &[&PLAN_DIVERGED, &STEP_PANICKED, &VALUE_MISSING, &WAIT_TIMEOUT];
+pub static CODES: &[&Code] =
+    &[&DEPLOYMENT_FAILED, &PLAN_DIVERGED, &STEP_PANICKED, &VALUE_MISSING, &WAIT_TIMEOUT];

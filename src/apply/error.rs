@@ -59,7 +59,17 @@ pub enum ApplyError {
         waited: Duration,
         /// What for, and what was seen instead.
         unmet: Box<Unmet>,
-        /// Warnings that Kubernetes recorded of the objects.
+        /// What Kubernetes recorded of the objects.
+        warnings: Vec<String>,
+    },
+    /// Kubernetes counts as failed what was waited for.
+    #[error("{unit} waited for {} and Kubernetes counts it as failed", .unmet.what)]
+    Failed {
+        /// The unit.
+        unit: Unit,
+        /// What for, and what was seen instead.
+        unmet: Box<Unmet>,
+        /// What Kubernetes recorded of the objects.
         warnings: Vec<String>,
     },
 }
@@ -80,6 +90,16 @@ impl ApplyError {
             Self::Address(failure) => (**failure).clone(),
             Self::ValueMissing { .. } => {
                 Failure::new(&codes::VALUE_MISSING, self.to_string()).with_help("run the same command again")
+            }
+            Self::Failed { unit, unmet, warnings } => {
+                let mut failure = Failure::new(&codes::DEPLOYMENT_FAILED, self.to_string());
+                failure.facts.extend(unmet.facts.iter().chain(warnings).cloned());
+                failure.with_help(format!(
+                    "mend the cause and run the same command again; to wait longer, give the step a time of its \
+                     own: clusters.{}.timeouts.{}",
+                    unit.cluster,
+                    unit.kind.name()
+                ))
             }
             Self::Timeout { unit, unmet, warnings, .. } => {
                 let facts = unmet.facts.iter().chain(warnings);

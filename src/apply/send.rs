@@ -14,7 +14,7 @@ use super::{ApplyError, Counts, Outcome, Stop};
 use crate::cluster::{ApplyOptions, Cluster, ClusterError, Fault, Write, together};
 use crate::graph::Unit;
 use crate::object::{Object, ObjectRef, kinds};
-use crate::plan::{Action, Change, Step, Unmet, given_up, taken_over};
+use crate::plan::{Action, Change, Step, done, given_up, taken_over};
 use crate::topology::ClusterName;
 
 /// How many requests of one step are under way at once.
@@ -125,10 +125,10 @@ impl Sender {
             Action::Replace => {
                 self.cluster.delete(&change.object, change.uid.as_deref()).await?;
                 let target = [(self.cluster.name().clone(), change.object.clone())];
-                match self.gone(unit, &target).await? {
+                match self.gone(&target).await? {
                     Waited::Met => self.apply(unit, change, object).await.map(Done::Applied),
                     Waited::Stopped => Ok(Done::Stopped),
-                    Waited::Timeout(unmet) => Err(ApplyError::Timeout {
+                    Waited::Timeout(unmet) | Waited::Vain(unmet) => Err(ApplyError::Timeout {
                         unit: unit.clone(),
                         waited: self.deadline.after,
                         unmet: Box::new(unmet),
@@ -242,45 +242,10 @@ impl Sender {
     }
 
     /// Waits until objects are gone.
-    pub(super) async fn gone(
-        &self,
-        unit: &Unit,
-        targets: &[(ClusterName, ObjectRef)],
-    ) -> Result<Waited, ApplyError> {
+    pub(super) async fn gone(&self, targets: &[(ClusterName, ObjectRef)]) -> Result<Waited, ApplyError> {
         let wait = Wait { targets, label: (&self.label.0, &self.label.1), deadline: self.deadline };
         let cluster = |name: &ClusterName| (name == self.cluster.name()).then(|| self.cluster.clone());
         let (mut seen, mut stop) = (Sightings::new(), self.stop.clone());
-        Ok(wait.until(cluster, &mut seen, &mut stop, |seen| still_there(unit, targets, seen)).await?)
+        Ok(wait.until(cluster, &mut seen, &mut stop, |seen| done::still_there(targets, seen).into()).await?)
     }
-}
-
-/// What of the targets is still there.
-pub(super) fn still_there(
-    unit: &Unit,
-    targets: &[(ClusterName, ObjectRef)],
-    seen: &Sightings,
-) -> Option<Unmet> {
-    let left: Vec<&Object> = targets.iter().filter_map(|target| seen.get(target)).collect();
-    let first = left.first()?.reference();
-    let what = match left.len() {
-        1 => format!("{first} to be gone"),
-        more => format!("{first} and {} more to be gone", more - 1),
-    };
-    let mut facts = Vec::new();
-    for object in &left {
-        let finalizers = object.get(&["metadata", "finalizers"]).and_then(serde_json::Value::as_array);
-        let names: Vec<&str> =
-            finalizers.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
-        if !names.is_empty() {
-            facts.push(format!("{} has finalizers {}", object.reference(), names.join(", ")));
-        }
-        let conditions = object.get(&["status", "conditions"]).and_then(serde_json::Value::as_array);
-        for condition in conditions.into_iter().flatten() {
-            // A namespace says in its conditions what keeps it.
-            if object.kind() == "Namespace" && condition["status"] == "True" {
-                facts.push(format!("{unit}: {}", condition["message"].as_str().unwrap_or_default()));
-            }
-        }
-    }
-    Some(Unmet { what, facts })
 }

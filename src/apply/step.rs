@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use super::run::Run;
-use super::send::{Sender, Sent, still_there};
-use super::wait::{Deadline, Sightings, Wait, Waited};
+use super::send::{Sender, Sent};
+use super::wait::{Deadline, Look, Sightings, Wait, Waited};
 use super::{ApplyError, Counts, Event, Stop, fill, trouble};
 use crate::cluster::together;
 use crate::compile::{DesiredUnit, Done, PART_OF, Values, applyset_id};
 use crate::graph::UnitKind;
-use crate::object::ObjectRef;
+use crate::object::{Object, ObjectRef};
 use crate::plan::{Mode, Step, Unmet, done};
 use crate::topology::ClusterName;
 
@@ -79,9 +79,8 @@ async fn send(run: &Arc<Run>, step: &Step, sender: &Sender) -> Result<Sent, Appl
 async fn are_gone(run: &Arc<Run>, step: &Step, sender: &Sender, sent: &Sent) -> Result<bool, ApplyError> {
     let targets = &sent.deleted;
     let mut seen = Sightings::new();
-    if !wait(run, step, sender.deadline, targets, &mut seen, |seen| still_there(&step.unit, targets, seen))
-        .await?
-    {
+    let look = |seen: &Sightings| done::still_there(targets, seen).into();
+    if !wait(run, step, sender.deadline, targets, &mut seen, look).await? {
         return Ok(false);
     }
     for (_, object) in targets {
@@ -103,7 +102,18 @@ async fn is_ready(
     let targets = done::reads(unit, &desired.done, &objects);
     look(run, &targets, &mut seen).await?;
     let lacks = |seen: &Sightings| done::unmet(unit, &desired.done, &objects, seen);
-    if lacks(&seen).is_some() && !wait(run, step, deadline, &targets, &mut seen, lacks).await? {
+    // A time of the topology's own says how long to wait, whatever Kubernetes thinks of it.
+    let is_patient = run.plan.timeout(unit).is_some();
+    let failed = done::failed_since(unit, &desired.done, &seen);
+    let look = |seen: &Sightings| match lacks(seen) {
+        None => Look::Met,
+        Some(unmet) => match done::failed_since(unit, &desired.done, seen) {
+            // What it failed at before this change may be mended by it, and stays until there is progress.
+            since @ Some(_) if since != failed && !is_patient => Look::Vain(unmet),
+            Some(_) | None => Look::Lacks(unmet),
+        },
+    };
+    if lacks(&seen).is_some() && !wait(run, step, deadline, &targets, &mut seen, look).await? {
         return Ok(false);
     }
     run.learn(done::outputs(unit, &desired.done, &seen));
@@ -160,7 +170,7 @@ async fn wait(
     deadline: Deadline,
     targets: &[(ClusterName, ObjectRef)],
     seen: &mut Sightings,
-    lacks: impl Fn(&Sightings) -> Option<Unmet>,
+    look: impl Fn(&Sightings) -> Look,
 ) -> Result<bool, ApplyError> {
     let id = applyset_id(&run.plan.mesh);
     let wait = Wait { targets, label: (PART_OF, &id), deadline };
@@ -171,38 +181,53 @@ async fn wait(
         seen,
         &mut stop,
         |seen| {
-            let unmet = lacks(seen);
-            if unmet.is_some() && unmet != said {
-                said.clone_from(&unmet);
-                if let Some(unmet) = unmet.clone() {
-                    run.tell(Event::Waiting { step: step.id(), unmet });
-                }
+            let look = look(seen);
+            if let Look::Lacks(unmet) = &look
+                && said.as_ref() != Some(unmet)
+            {
+                said = Some(unmet.clone());
+                run.tell(Event::Waiting { step: step.id(), unmet: unmet.clone() });
             }
-            unmet
+            look
         },
     );
     match waited.await? {
         Waited::Met => Ok(true),
         Waited::Stopped => Ok(false),
-        Waited::Timeout(unmet) => {
-            let mut by_cluster: BTreeMap<&ClusterName, Vec<ObjectRef>> = BTreeMap::new();
-            for (name, object) in targets {
-                by_cluster.entry(name).or_default().push(object.clone());
-            }
-            let mut warnings = Vec::new();
-            for (name, objects) in by_cluster {
-                if let Some(cluster) = run.cluster(name) {
-                    warnings.extend(trouble::warnings(&cluster, &objects).await);
-                }
-            }
-            Err(ApplyError::Timeout {
-                unit: step.unit.clone(),
-                waited: deadline.after,
-                unmet: Box::new(unmet),
-                warnings,
-            })
+        Waited::Timeout(unmet) => Err(ApplyError::Timeout {
+            unit: step.unit.clone(),
+            waited: deadline.after,
+            warnings: troubles(run, targets, seen, &unmet.facts).await,
+            unmet: Box::new(unmet),
+        }),
+        Waited::Vain(unmet) => Err(ApplyError::Failed {
+            unit: step.unit.clone(),
+            warnings: troubles(run, targets, seen, &unmet.facts).await,
+            unmet: Box::new(unmet),
+        }),
+    }
+}
+
+/// What Kubernetes recorded of the objects of a wait, cluster after cluster.
+async fn troubles(
+    run: &Run,
+    targets: &[(ClusterName, ObjectRef)],
+    seen: &Sightings,
+    said: &[String],
+) -> Vec<String> {
+    let mut by_cluster: BTreeMap<&ClusterName, Vec<&Object>> = BTreeMap::new();
+    for target in targets {
+        if let Some(object) = seen.get(target) {
+            by_cluster.entry(&target.0).or_default().push(object);
         }
     }
+    let mut lines = Vec::new();
+    for (name, objects) in by_cluster {
+        if let Some(cluster) = run.cluster(name) {
+            lines.extend(trouble::lines(&cluster, &objects, said).await);
+        }
+    }
+    lines
 }
 
 impl Run {

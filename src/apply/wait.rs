@@ -16,11 +16,30 @@ use crate::topology::ClusterName;
 /// Live objects as they were last seen.
 pub(super) type Sightings = BTreeMap<(ClusterName, ObjectRef), Object>;
 
+/// What a look at live objects says of a condition.
+#[derive(Debug)]
+pub(super) enum Look {
+    /// It holds.
+    Met,
+    /// It does not yet.
+    Lacks(Unmet),
+    /// It will not.
+    Vain(Unmet),
+}
+
+impl From<Option<Unmet>> for Look {
+    fn from(unmet: Option<Unmet>) -> Self {
+        unmet.map_or(Self::Met, Self::Lacks)
+    }
+}
+
 /// How a wait ended.
 #[derive(Debug)]
 pub(super) enum Waited {
     /// The condition holds.
     Met,
+    /// It will not.
+    Vain(Unmet),
     /// It did not in time.
     Timeout(Unmet),
     /// The run stops.
@@ -76,14 +95,14 @@ impl Field {
 }
 
 impl Wait<'_> {
-    /// Watches until `lacks` is none. It is asked once all objects have been seen, and after each
+    /// Watches until `look` sees that the condition holds, or will not. It is asked once all objects have been seen, and after each
     /// change again; `seen` holds what they are then.
     pub(super) async fn until(
         &self,
         cluster_of: impl Fn(&ClusterName) -> Option<Cluster>,
         seen: &mut Sightings,
         stop: &mut watch::Receiver<Stop>,
-        mut lacks: impl FnMut(&Sightings) -> Option<Unmet>,
+        mut look: impl FnMut(&Sightings) -> Look,
     ) -> Result<Waited, ClusterError> {
         let fields = self.fields();
         let (sender, mut news) = mpsc::channel(64);
@@ -99,9 +118,10 @@ impl Wait<'_> {
         let mut stoppable = true;
         loop {
             if silent.is_empty() {
-                match lacks(seen) {
-                    None => return Ok(Waited::Met),
-                    lacking => unmet = lacking,
+                match look(seen) {
+                    Look::Met => return Ok(Waited::Met),
+                    Look::Vain(unmet) => return Ok(Waited::Vain(unmet)),
+                    Look::Lacks(lacking) => unmet = Some(lacking),
                 }
             }
             if *stop.borrow() == Stop::Finish {
@@ -109,8 +129,11 @@ impl Wait<'_> {
             }
             tokio::select! {
                 () = tokio::time::sleep_until(self.deadline.at) => {
-                    let unmet = unmet.or_else(|| lacks(seen)).unwrap_or_else(|| self.unseen());
-                    return Ok(Waited::Timeout(unmet));
+                    let unmet = unmet.or_else(|| match look(seen) {
+                        Look::Met => None,
+                        Look::Lacks(unmet) | Look::Vain(unmet) => Some(unmet),
+                    });
+                    return Ok(Waited::Timeout(unmet.unwrap_or_else(|| self.unseen())));
                 }
                 // A run whose stopper is gone can no longer be stopped.
                 changed = stop.changed(), if stoppable => stoppable = changed.is_ok(),

@@ -15,3 +15,4 @@ mod servers;
 mod strict;
 mod support;
 mod validate;
+mod waits;

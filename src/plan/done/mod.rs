@@ -3,8 +3,11 @@
 //! A unit's condition and what was read enter; what it still lacks leaves, in words that name
 //! it. The plan asks once, `apply` asks again and again while it waits: both get the same answer.
 
+mod gone;
 mod registration;
 mod workload;
+
+pub use gone::still_there;
 
 use serde_json::Value;
 
@@ -61,6 +64,20 @@ pub fn unmet(unit: &Unit, done: &Done, objects: &[ObjectRef], live: &impl Lookup
     }
 }
 
+/// Since when Kubernetes counts a unit as failed, though it goes on trying; none where it does not.
+pub fn failed_since(unit: &Unit, done: &Done, live: &impl Lookup) -> Option<String> {
+    match done {
+        Done::ControlPlane { deployment, .. } | Done::Gateway { deployment, .. } => {
+            workload::failed_since(&unit.cluster, deployment, live)
+        }
+        Done::Exists
+        | Done::Established
+        | Done::Address { .. }
+        | Done::Token { .. }
+        | Done::Registered { .. } => None,
+    }
+}
+
 /// What a unit gives to others, as far as it is there.
 pub fn outputs(unit: &Unit, done: &Done, live: &impl Lookup) -> Values {
     let mut values = Values::default();
@@ -93,12 +110,19 @@ pub fn outputs(unit: &Unit, done: &Done, live: &impl Lookup) -> Values {
 }
 
 /// The address of a load balancer, or its hostname where it reports no address.
+///
+/// Of several the first, those of IPv4 before those of IPv6, which a remote of Istio before 1.30 cannot
+/// use. Whether kube-proxy short-cuts it (`ipMode`) makes no difference from outside.
 pub(super) fn address_of(service: &Object) -> Option<String> {
     let ingress = service.get(&["status", "loadBalancer", "ingress"])?.as_array()?;
-    let field = |name: &str| {
-        ingress.iter().find_map(|point| point.get(name)?.as_str().filter(|text| !text.is_empty()))
+    let texts = |name: &'static str| {
+        ingress.iter().filter_map(move |point| point.get(name)?.as_str()).filter(|text| !text.is_empty())
     };
-    field("ip").or_else(|| field("hostname")).map(str::to_owned)
+    texts("ip")
+        .find(|ip| ip.parse::<std::net::Ipv4Addr>().is_ok())
+        .or_else(|| texts("ip").next())
+        .or_else(|| texts("hostname").next())
+        .map(str::to_owned)
 }
 
 /// A text of a Secret; none where it is missing, empty or no text.
@@ -117,18 +141,23 @@ fn not_found(cluster: &ClusterName, object: &ObjectRef, sighting: Sighting<'_>) 
     }
 }
 
-/// The objects that are not there.
+/// The objects that are not there, or not for long: what is being deleted never comes back.
 fn missing(cluster: &ClusterName, objects: &[ObjectRef], live: &impl Lookup) -> Option<Unmet> {
-    let mut facts: Vec<String> = objects
-        .iter()
-        .filter_map(|object| not_found(cluster, object, live.object(cluster, object)))
-        .collect();
-    facts.dedup();
-    let first = objects.iter().find(|object| !matches!(live.object(cluster, object), Sighting::Found(_)))?;
-    let what = match facts.len() {
+    let lacking = |object: &ObjectRef| match live.object(cluster, object) {
+        Sighting::Found(found) if found.get(&["metadata", "deletionTimestamp"]).is_some() => {
+            Some(format!("{object} of {cluster} is being deleted"))
+        }
+        sighting => not_found(cluster, object, sighting),
+    };
+    let lacking: Vec<(&ObjectRef, String)> =
+        objects.iter().filter_map(|object| Some((object, lacking(object)?))).collect();
+    let (first, _) = lacking.first()?;
+    let what = match lacking.len() {
         1 => first.to_string(),
         more => format!("{first} and {} more", more - 1),
     };
+    let mut facts: Vec<String> = lacking.into_iter().map(|(_, fact)| fact).collect();
+    facts.dedup();
     Some(Unmet { what, facts })
 }
 
@@ -140,10 +169,14 @@ fn not_established(cluster: &ClusterName, objects: &[ObjectRef], live: &impl Loo
         .iter()
         .filter_map(|kind| {
             let Sighting::Found(definition) = live.object(cluster, kind) else { return None };
+            // Why it is not says `NamesAccepted`: another definition has its names.
+            let refused = condition(definition, "NamesAccepted").filter(|seen| seen.status == "False");
             match condition(definition, "Established") {
                 Some(Condition { status: "True", .. }) => None,
-                Some(seen) => Some(format!("{}: {seen}", kind.name)),
-                None => Some(format!("{}: no condition Established", kind.name)),
+                seen => Some(match refused.or(seen) {
+                    Some(seen) => format!("{}: {seen}", kind.name),
+                    None => format!("{}: no condition Established", kind.name),
+                }),
             }
         })
         .collect();
@@ -200,6 +233,7 @@ struct Condition<'o> {
     status: &'o str,
     reason: &'o str,
     message: &'o str,
+    since: &'o str,
 }
 
 impl std::fmt::Display for Condition<'_> {
@@ -215,18 +249,26 @@ impl std::fmt::Display for Condition<'_> {
     }
 }
 
+impl<'o> Condition<'o> {
+    /// All conditions of an object.
+    fn all(object: &'o Object) -> impl Iterator<Item = Self> {
+        let conditions = object.get(&["status", "conditions"]).and_then(Value::as_array);
+        conditions.into_iter().flatten().map(|condition| {
+            let text = |name: &str| condition.get(name).and_then(Value::as_str).unwrap_or_default();
+            Self {
+                kind: text("type"),
+                status: text("status"),
+                reason: text("reason"),
+                message: text("message"),
+                since: text("lastTransitionTime"),
+            }
+        })
+    }
+}
+
 /// The condition of a type, if the object has it.
 fn condition<'o>(object: &'o Object, kind: &str) -> Option<Condition<'o>> {
-    let conditions = object.get(&["status", "conditions"])?.as_array()?;
-    let found =
-        conditions.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some(kind))?;
-    let text = |name: &str| found.get(name).and_then(Value::as_str).unwrap_or_default();
-    Some(Condition {
-        kind: text("type"),
-        status: text("status"),
-        reason: text("reason"),
-        message: text("message"),
-    })
+    Condition::all(object).find(|condition| condition.kind == kind)
 }
 
 #[cfg(test)]

@@ -246,3 +246,90 @@ mod registering {
         );
     }
 }
+
+#[test]
+fn of_several_addresses_the_first_of_ipv4_is_taken_whatever_comes_before_it() {
+    let taken = |ingress: Value| address_of(&object(service("LoadBalancer", ingress)));
+    let both = json!([{"hostname": "h"}, {"ip": "2001:db8::1"}, {"ip": "203.0.113.9", "ipMode": "Proxy"}, {"ip": "203.0.113.1"}]);
+    assert_eq!(taken(both).as_deref(), Some("203.0.113.9"));
+    assert_eq!(taken(json!([{"hostname": "h"}, {"ip": "2001:db8::1"}])).as_deref(), Some("2001:db8::1"));
+    assert_eq!(taken(json!([{"hostname": ""}, {"hostname": "h"}])).as_deref(), Some("h"));
+    assert_eq!(taken(json!([{"ip": ""}])), None);
+}
+
+#[test]
+fn an_object_that_is_being_deleted_is_as_good_as_gone() {
+    let leaving = json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": "sample", "deletionTimestamp": "2026-01-01T00:00:00Z"}});
+    let objects = [reference(&leaving)];
+    assert_eq!(
+        unmet(&unit("c1/app-namespaces"), &Done::Exists, &objects, &seen([("c1", leaving)])),
+        Some(Unmet {
+            what: "Namespace sample".to_owned(),
+            facts: vec!["Namespace sample of c1 is being deleted".to_owned()],
+        })
+    );
+}
+
+#[test]
+fn a_definition_whose_names_are_taken_says_by_whom() {
+    let definition = |conditions: Value| {
+        json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "gateways.networking.istio.io"}, "status": {"conditions": conditions}})
+    };
+    let facts = |conditions: Value| {
+        let value = definition(conditions);
+        let objects = [reference(&value)];
+        unmet(&unit("c1/base"), &Done::Established, &objects, &seen([("c1", value)])).map(|unmet| unmet.facts)
+    };
+    let taken = json!([
+        {"type": "NamesAccepted", "status": "False", "reason": "ListKindConflict", "message": "\"GatewayList\" is already in use"},
+        {"type": "Established", "status": "False", "reason": "NotAccepted", "message": "not all names are accepted"},
+    ]);
+    assert_eq!(
+        facts(taken),
+        Some(vec![
+            "gateways.networking.istio.io: NamesAccepted is False: ListKindConflict: \"GatewayList\" is already in use"
+                .to_owned()
+        ])
+    );
+    assert_eq!(
+        facts(json!([])),
+        Some(vec!["gateways.networking.istio.io: no condition Established".to_owned()])
+    );
+    let accepted =
+        json!([{"type": "NamesAccepted", "status": "True"}, {"type": "Established", "status": "True"}]);
+    assert_eq!(facts(accepted), None);
+}
+
+#[test]
+fn what_stays_though_it_was_deleted_says_what_keeps_it() {
+    let namespace = json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": "istio-system", "deletionTimestamp": "2026-01-01T00:00:00Z"},
+        "status": {"phase": "Terminating", "conditions": [
+            {"type": "NamespaceDeletionContentFailure", "status": "False", "reason": "ContentDeleted", "message": "All content successfully deleted"},
+            {"type": "NamespaceFinalizersRemaining", "status": "True", "reason": "SomeFinalizersRemain",
+             "message": "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances"},
+        ]},
+    });
+    let gateway = json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "Gateway",
+        "metadata": {"name": "g", "namespace": "n", "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["a", "b"]},
+    });
+    let anew = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "n"}});
+    let targets: Vec<_> =
+        [&namespace, &gateway, &anew].map(|value| (ClusterName::from("c1"), reference(value))).into();
+    assert_eq!(still_there(&targets, &seen([])), None);
+    assert_eq!(
+        still_there(&targets, &seen([("c1", namespace), ("c1", gateway), ("c1", anew)])),
+        Some(Unmet {
+            what: "Namespace istio-system and 2 more to be gone".to_owned(),
+            facts: vec![
+                "Namespace istio-system: SomeFinalizersRemain: Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances".to_owned(),
+                "Gateway n/g has finalizers a, b".to_owned(),
+                "ConfigMap n/c is not being deleted: somebody made it anew".to_owned(),
+            ],
+        })
+    );
+}

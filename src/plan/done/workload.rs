@@ -41,6 +41,20 @@ pub(super) fn unavailable(
     Some(Unmet { what, facts })
 }
 
+/// Since when Kubernetes counts a Deployment as failed: it made no progress for its
+/// `progressDeadlineSeconds`. It stays so until there is progress, so the time tells whether it is this
+/// change that has failed or an earlier one.
+pub(super) fn failed_since(
+    cluster: &ClusterName,
+    deployment: &ObjectRef,
+    live: &impl Lookup,
+) -> Option<String> {
+    let Sighting::Found(found) = live.object(cluster, deployment) else { return None };
+    let progress = condition(found, "Progressing")?;
+    let is_over = progress.status == "False" && progress.reason == "ProgressDeadlineExceeded";
+    is_over.then(|| progress.since.to_owned())
+}
+
 /// The conditions that say why.
 fn quoted(deployment: &Object) -> Vec<String> {
     let is_good = |condition: &Condition<'_>| match condition.kind {
