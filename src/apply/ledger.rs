@@ -18,6 +18,8 @@ use crate::plan::{
 pub(super) struct Ledger {
     cluster: Cluster,
     mesh: MeshFacts,
+    /// The ID of the plan, where it was saved.
+    saved: Option<String>,
     book: Mutex<Book>,
 }
 
@@ -34,7 +36,7 @@ struct Book {
 
 impl Ledger {
     /// What the plan means for the inventory of a cluster.
-    pub(super) fn new(cluster: Cluster, facts: &PlannedCluster, plan: &Plan) -> Self {
+    pub(super) fn new(cluster: Cluster, facts: &PlannedCluster, plan: &Plan, saved: Option<String>) -> Self {
         let mut now = facts.inventory.clone().unwrap_or_default();
         if let Some(uid) = &facts.uid {
             now.cluster_uid.clone_from(uid);
@@ -70,7 +72,7 @@ impl Ledger {
         // What the inventory has and the plan does not name is gone already.
         now.entries.retain(|object, _| named.contains(object));
         let book = Book { written: facts.inventory.clone(), now, planned, opened: false };
-        Self { cluster, mesh: plan.mesh.clone(), book: Mutex::new(book) }
+        Self { cluster, mesh: plan.mesh.clone(), saved, book: Mutex::new(book) }
     }
 
     /// Writes old and new together, once, before the first object is made.
@@ -79,6 +81,9 @@ impl Ledger {
         if book.opened {
             return Ok(());
         }
+        if let Some(id) = &self.saved {
+            book.now.use_plan(id);
+        }
         let mut union = book.now.clone();
         for (object, entry) in &book.planned {
             union.entries.entry(object.clone()).or_insert_with(|| entry.clone());
@@ -86,6 +91,16 @@ impl Ledger {
         self.write(&mut book, union).await?;
         book.opened = true;
         Ok(())
+    }
+
+    /// Notes that a saved plan is used up, before the first object is taken down.
+    pub(super) async fn note_saved(&self) -> Result<(), ClusterError> {
+        let mut book = self.book.lock().await;
+        let (Some(id), Some(written)) = (&self.saved, &book.written) else { return Ok(()) };
+        let mut noted = written.clone();
+        noted.use_plan(id);
+        book.now.use_plan(id);
+        self.write(&mut book, noted).await
     }
 
     /// An object is about to be written: from now on it may exist.

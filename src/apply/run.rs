@@ -60,6 +60,8 @@ pub struct Job {
     pub root: Option<Root>,
     /// How it is done.
     pub options: Options,
+    /// The ID of a saved plan: noted in each inventory before anything else is written there.
+    pub saved: Option<String>,
 }
 
 /// What the steps of a run share.
@@ -152,7 +154,7 @@ fn ledgers(job: &Job) -> BTreeMap<ClusterName, Arc<Ledger>> {
     let read = job.plan.clusters.iter().filter(|(name, _)| !job.plan.unknown.contains_key(*name));
     read.filter_map(|(name, facts)| {
         let cluster = job.clusters.get(name)?.clone();
-        Some((name.clone(), Arc::new(Ledger::new(cluster, facts, &job.plan))))
+        Some((name.clone(), Arc::new(Ledger::new(cluster, facts, &job.plan, job.saved.clone()))))
     })
     .collect()
 }

@@ -31,8 +31,10 @@ pub(super) async fn perform(run: &Arc<Run>, step: &Step) -> Result<Ended, ApplyE
     let sender = run.sender(&step.unit.cluster, deadline)?;
     let is_namespace = step.unit.kind == UnitKind::Namespace;
     // The inventory lies in the mesh namespace: it is written as soon as that is there, and goes with it.
-    if run.plan.mode == Mode::Apply && !is_namespace {
-        sender.ledger.open().await?;
+    match run.plan.mode {
+        Mode::Apply if is_namespace => {}
+        Mode::Apply => sender.ledger.open().await?,
+        Mode::Destroy => sender.ledger.note_saved().await?,
     }
     let sent = send(run, step, &sender).await?;
     if run.plan.mode == Mode::Apply && is_namespace {

@@ -54,8 +54,8 @@ pub(super) static FILE_EXISTS: Code = Code {
     name: "file-exists",
     summary: "a file is there already and is not overwritten",
     page: "\
-`stolos init` writes a new file and never over one that is there. Name another path, or remove the
-file first.
+`stolos init` writes a new file and never over one that is there; `stolos plan --out` writes over nothing
+but an earlier plan. Name another path, or remove the file first.
 ",
 };
 

@@ -1,6 +1,6 @@
 //! A loaded topology to what should be live, with the public files that it names read.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Stop;
 use super::load::{Loaded, read};
@@ -8,7 +8,7 @@ use crate::compile::{self, Desired, PublicFiles};
 use crate::diagnostic::Failure;
 use crate::document::{Sources, Spanned};
 use crate::graph::Graph;
-use crate::topology::files;
+use crate::topology::{Root, files};
 
 /// Orders and compiles a topology.
 pub(super) fn desired(loaded: &Loaded) -> Result<Desired, Stop> {
@@ -17,10 +17,16 @@ pub(super) fn desired(loaded: &Loaded) -> Result<Desired, Stop> {
     Ok(compile::compile(&loaded.topology, &graph, &files).map_err(|error| error.failure())?)
 }
 
-/// Reads a text file that a topology names: relative to the file that names it.
+/// Where a file that a topology names is: relative to the file that names it.
+pub(super) fn path_of_named(sources: &Sources, named: &Spanned<String>) -> PathBuf {
+    let naming = sources.get(named.span.source);
+    Path::new(&naming.name).parent().unwrap_or(Path::new("")).join(&named.value)
+}
+
+/// Reads a text file that a topology names.
 pub(super) fn read_named(sources: &Sources, named: &Spanned<String>) -> Result<String, Failure> {
     let naming = sources.get(named.span.source);
-    let path = Path::new(&naming.name).parent().unwrap_or(Path::new("")).join(&named.value);
+    let path = path_of_named(sources, named);
     let shown = path.display().to_string();
     let line = naming.text[..named.span.range().start].matches('\n').count() + 1;
     let here = |failure: Failure| failure.with_fact(format!("named in {}:{line}", naming.name));
@@ -30,9 +36,19 @@ pub(super) fn read_named(sources: &Sources, named: &Spanned<String>) -> Result<S
 
 /// The authorities of API servers. Keys are never read here.
 fn public_files(loaded: &Loaded) -> Result<PublicFiles, Failure> {
+    authorities(loaded).map(|ca| Ok((ca.value.clone(), read_named(&loaded.sources, ca)?))).collect()
+}
+
+fn authorities(loaded: &Loaded) -> impl Iterator<Item = &Spanned<String>> {
     let declared = loaded.topology.clusters.values().filter_map(|cluster| cluster.api_server.as_ref());
-    declared
-        .filter_map(|api_server| api_server.ca.as_ref())
-        .map(|ca| Ok((ca.value.clone(), read_named(&loaded.sources, ca)?)))
-        .collect()
+    declared.filter_map(|api_server| api_server.ca.as_ref())
+}
+
+/// Every public file that a topology names: authorities, and the certificate of its root. Never the key.
+pub(super) fn public_named(loaded: &Loaded) -> Vec<&Spanned<String>> {
+    let root = match loaded.topology.root.as_ref().map(|root| &root.value) {
+        Some(Root::Files { certificate, .. }) => Some(certificate),
+        Some(Root::Generate { .. } | Root::Istiod) | None => None,
+    };
+    root.into_iter().chain(authorities(loaded)).collect()
 }

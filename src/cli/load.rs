@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Stop, Terminal};
 use crate::diagnostic::{Diagnostic, Failure, Severity};
-use crate::document::Sources;
+use crate::document::{Source, Sources};
+use crate::plan::saved;
 use crate::topology::{self, Parsed, Topology, files};
 use crate::validate::{self, Use};
 use crate::view;
@@ -70,7 +71,16 @@ pub(super) struct Examined {
 
 /// Reads, decodes and validates the topology at `path`, or stops with all that is wrong with it.
 pub(super) fn load(path: &Path, for_use: Use) -> Result<Loaded, Stop> {
-    let Examined { sources, topology, found, about } = examine(path, for_use)?;
+    accepted(examine(path, for_use)?)
+}
+
+/// The same for texts that were read before.
+pub(super) fn load_texts(about: &str, texts: Vec<Source>, for_use: Use) -> Result<Loaded, Stop> {
+    accepted(examine_texts(about, texts, for_use))
+}
+
+fn accepted(examined: Examined) -> Result<Loaded, Stop> {
+    let Examined { sources, topology, found, about } = examined;
     match topology {
         Some(topology) if found.iter().all(|finding| finding.severity == Severity::Warning) => {
             Ok(Loaded { sources, topology, warnings: found, about })
@@ -81,21 +91,33 @@ pub(super) fn load(path: &Path, for_use: Use) -> Result<Loaded, Stop> {
 
 /// The same, without a verdict: stops only where a file cannot be read.
 pub(super) fn examine(path: &Path, for_use: Use) -> Result<Examined, Stop> {
-    let about = path.display().to_string();
+    Ok(examine_texts(&path.display().to_string(), texts_at(path)?, for_use))
+}
+
+fn examine_texts(about: &str, texts: Vec<Source>, for_use: Use) -> Examined {
     let mut sources = Sources::default();
-    let mut ids = Vec::new();
-    for file in files_at(path)? {
-        let name = file.display().to_string();
-        let bytes = read(&file).map_err(|error| unreadable(&file, &error))?;
-        let text = files::text(&name, bytes)?;
-        ids.push(sources.add(name, text));
-    }
+    let ids: Vec<_> = texts.into_iter().map(|Source { name, text }| sources.add(name, text)).collect();
     let Parsed { topology, diagnostics: mut found } = topology::parse(&sources, &ids);
     if let Some(topology) = &topology {
         found.extend(validate::validate(topology, for_use));
         found.sort_by_key(|finding| (finding.primary.span, finding.severity));
     }
-    Ok(Examined { sources, topology, found, about })
+    Examined { sources, topology, found, about: about.to_owned() }
+}
+
+/// The texts of the topology at `path`.
+pub(super) fn texts_at(path: &Path) -> Result<Vec<Source>, Failure> {
+    let mut texts = Vec::new();
+    for file in files_at(path)? {
+        let name = file.display().to_string();
+        let bytes = read(&file).map_err(|error| unreadable(&file, &error))?;
+        if let Some(refusal) = saved::refusal_as_topology(&name, &bytes) {
+            return Err(refusal);
+        }
+        let text = files::text(&name, bytes)?;
+        texts.push(Source { name, text });
+    }
+    Ok(texts)
 }
 
 /// The file itself, or the topology files of a folder by name.
@@ -138,7 +160,7 @@ fn waits(_: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> Failure {
     let path = path.display().to_string();
     match error.kind() {
         io::ErrorKind::NotFound => files::not_found(&path),

@@ -13,13 +13,13 @@ use super::desired::{desired, read_named};
 use super::load::{Loaded, load};
 use crate::cluster::{Cluster, dry_runs, look_into, survey};
 use crate::compile::Desired;
+use crate::diagnostic::Failure;
 use crate::object::Sensitive;
-use crate::plan::{self, Conflicts, Inputs, Mode, Plan};
+use crate::plan::{self, Conflicts, Inputs, Live, Mode, Plan, Reading};
 use crate::sandbox::controllers::{self, Handle, Member};
 use crate::sandbox::{Access, ClusterStore, RunningSandbox, SandboxCluster, SystemClock, access};
 use crate::topology::{ClusterName, Root, Topology};
 use crate::trust;
-use crate::validate::Use;
 
 /// How often a diff is made again because a dry run said something new.
 const ROUNDS: usize = 4;
@@ -35,6 +35,14 @@ pub(super) struct Mesh {
     sandbox: Option<Simulated>,
 }
 
+/// What was read, and what it takes.
+pub(super) struct Outlook {
+    /// The clusters.
+    pub(super) live: Live,
+    /// The plan, or why none can be made.
+    pub(super) plan: Result<Plan, Vec<Failure>>,
+}
+
 /// A sandbox that lives as long as the command.
 struct Simulated {
     access: Access,
@@ -44,8 +52,11 @@ struct Simulated {
 impl Mesh {
     /// Loads and compiles a topology, and opens the doors to its clusters.
     pub(super) async fn open(path: &Path, reach: &Reach) -> Result<Self, Stop> {
-        let used_for = if reach.sandbox().is_some() { Use::Sandbox } else { Use::RealClusters };
-        let loaded = load(path, used_for)?;
+        Self::of(load(path, reach.used_for())?, reach).await
+    }
+
+    /// Compiles a topology and opens the doors to its clusters.
+    pub(super) async fn of(loaded: Loaded, reach: &Reach) -> Result<Self, Stop> {
         let desired = desired(&loaded)?;
         let (clusters, sandbox) = match reach.sandbox() {
             Some(folder) => {
@@ -59,32 +70,43 @@ impl Mesh {
 
     /// Reads the clusters and says what it takes.
     pub(super) async fn plan(&self, mode: Mode, conflicts: Conflicts) -> Result<Plan, Stop> {
+        self.outlook(mode, conflicts, BTreeMap::new()).await?.plan.map_err(Stop::Failures)
+    }
+
+    /// The same, with what was read. Clusters that are `unknown` already are not asked again.
+    pub(super) async fn outlook(
+        &self,
+        mode: Mode,
+        conflicts: Conflicts,
+        unknown: BTreeMap<ClusterName, Failure>,
+    ) -> Result<Outlook, Stop> {
         let root_certificate = match &self.loaded.topology.root.as_ref().map(|root| &root.value) {
             Some(Root::Files { certificate, .. }) => Some(read_named(&self.loaded.sources, certificate)?),
             Some(Root::Generate { .. } | Root::Istiod) | None => None,
         };
+        let mut clusters = self.clusters.clone();
+        clusters.retain(|name, _| !unknown.contains_key(name));
         let reads = plan::reads(&self.desired).map_err(Stop::Failures)?;
-        let mut live = survey(&self.desired.mesh, &reads, &self.clusters).await;
+        let mut live = survey(&self.desired.mesh, &reads, &clusters).await;
+        live.clusters.extend(unknown.into_iter().map(|(name, why)| (name, Reading::Unreachable(why))));
         let contents = plan::content_reads(&self.desired, &live, mode);
-        look_into(&mut live, contents, &self.clusters).await;
+        look_into(&mut live, contents, &clusters).await;
         let mut inputs = Inputs { root_certificate, conflicts, ..Inputs::at(Timestamp::now()) };
-        let diff = |inputs: &Inputs| {
-            match mode {
-                Mode::Apply => plan::diff(&self.desired, &live, inputs),
-                Mode::Destroy => plan::destroy(&self.desired, &live, inputs),
-            }
-            .map_err(Stop::Failures)
+        let diff = |inputs: &Inputs| match mode {
+            Mode::Apply => plan::diff(&self.desired, &live, inputs),
+            Mode::Destroy => plan::destroy(&self.desired, &live, inputs),
         };
-        let mut plan = diff(&inputs)?;
+        let mut plan = diff(&inputs);
         for _ in 0..ROUNDS {
-            let candidates = plan.candidates(&inputs.dry_runs);
+            let Ok(made) = &plan else { break };
+            let candidates = made.candidates(&inputs.dry_runs);
             if candidates.is_empty() {
                 break;
             }
-            dry_runs(candidates, &self.clusters, &mut inputs.dry_runs).await;
-            plan = diff(&inputs)?;
+            dry_runs(candidates, &clusters, &mut inputs.dry_runs).await;
+            plan = diff(&inputs);
         }
-        Ok(plan)
+        Ok(Outlook { live, plan })
     }
 
     /// The root of trust where the topology gives it in files: the only place where its key is read.

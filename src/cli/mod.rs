@@ -21,7 +21,9 @@ mod mesh;
 mod plan;
 mod run;
 mod sandbox;
+mod saved;
 mod schema;
+mod show;
 mod terminal;
 mod validate;
 
@@ -52,6 +54,7 @@ enum Command {
     Graph(graph::Args),
     Compile(compile::Args),
     Plan(plan::Args),
+    Show(show::Args),
     Apply(apply::Args),
     Destroy(destroy::Args),
     Sandbox(sandbox::Args),
@@ -157,6 +160,7 @@ fn dispatch(command: &Command, terminal: &mut Terminal) -> Result<Exit, Stop> {
         Command::Graph(args) => graph::run(args, terminal),
         Command::Compile(args) => compile::run(args, terminal),
         Command::Plan(args) => plan::run(args, terminal),
+        Command::Show(args) => show::run(args, terminal),
         Command::Apply(args) => apply::run(args, terminal),
         Command::Destroy(args) => destroy::run(args, terminal),
         Command::Sandbox(args) => sandbox::run(args, terminal),

@@ -30,7 +30,12 @@ pub(super) static APPROVAL_MISSING: Code = Code {
 `stolos apply` and `stolos destroy` show their plan and ask before they change anything. Here stdin or
 stderr is no terminal, so nobody could be asked, and nothing was changed.
 
-In a pipeline, look at the plan in one job (`stolos plan`) and run the other with `--auto-approve`.
+In a pipeline, save the plan in one job, look at it, and apply that very plan in another, which asks nobody:
+
+    stolos plan mesh.yaml --out mesh.plan
+    stolos apply mesh.plan
+
+To apply whatever there is to do, unseen, give `--auto-approve`.
 ",
 };
 
@@ -86,15 +91,51 @@ async fn planned(
     mesh.loaded.warn(terminal);
     let plan = mesh.plan(words.mode, conflicts).await?;
     let flags = flags(&args.reach, conflicts);
-    let again = format!("stolos {} {flags}{}", words.verb, mesh.loaded.about);
-    let check = format!("stolos plan {}{}", args.reach, mesh.loaded.about);
+    let run = Run {
+        plan,
+        again: format!("stolos {} {flags}{}", words.verb, mesh.loaded.about),
+        check: format!("stolos plan {}{}", args.reach, mesh.loaded.about),
+        approval: if args.auto_approve { Approval::Given } else { Approval::Asked(words) },
+        saved: None,
+    };
+    carry_out(run, args, mesh, terminal).await
+}
+
+/// A plan that is about to be run.
+pub(super) struct Run<'w> {
+    pub(super) plan: Plan,
+    /// The command that goes on where this one stops.
+    pub(super) again: String,
+    /// The command that shows what is left.
+    pub(super) check: String,
+    pub(super) approval: Approval<'w>,
+    /// The ID of a saved plan.
+    pub(super) saved: Option<String>,
+}
+
+/// Who says that a plan may be run.
+pub(super) enum Approval<'w> {
+    /// Somebody did already: by a flag, or by saving it.
+    Given,
+    /// Whoever is at the terminal.
+    Asked(&'w Words),
+}
+
+/// Shows, asks, runs and tells.
+pub(super) async fn carry_out(
+    run: Run<'_>,
+    args: &RunArgs,
+    mesh: &Mesh,
+    terminal: &mut Terminal,
+) -> Result<Exit, Stop> {
+    let Run { plan, again, check, approval, saved } = run;
     terminal.data(&view::plan::text(&plan, terminal.data_look()))?;
-    let has_inventory = plan.clusters.values().any(|cluster| cluster.inventory.is_some());
-    let is_over = plan.is_empty() && (plan.mode == Mode::Apply || !has_inventory);
-    if is_over {
+    if is_over(&plan) {
         return Ok(if plan.is_incomplete() { Exit::Incomplete } else { Exit::Done });
     }
-    if !args.auto_approve && !approved(words, &again, terminal)? {
+    if let Approval::Asked(words) = approval
+        && !approved(words, &again, terminal)?
+    {
         terminal.talk("Nothing was changed.\n");
         return Ok(Exit::Error);
     }
@@ -103,7 +144,7 @@ async fn planned(
         Mode::Apply => mesh.root()?,
         Mode::Destroy => None,
     };
-    let job = Job { plan: plan.clone(), clusters: mesh.clusters.clone(), root, options };
+    let job = Job { plan: plan.clone(), clusters: mesh.clusters.clone(), root, options, saved };
     let Some(summary) = watched(job, terminal).await else {
         terminal.talk(&format!(
             "Abandoned: requests were under way, and the inventories may lag behind.\nGo on with: {again}\n"
@@ -113,6 +154,12 @@ async fn planned(
     let look = terminal.talk_look();
     terminal.talk(&view::progress::summary(&plan, &summary, &again, &check, look));
     Ok(exit(&plan, &summary))
+}
+
+/// Whether a plan leaves nothing to run. An inventory without objects is still to be taken down.
+pub(super) fn is_over(plan: &Plan) -> bool {
+    let has_inventory = plan.clusters.values().any(|cluster| cluster.inventory.is_some());
+    plan.is_empty() && (plan.mode == Mode::Apply || !has_inventory)
 }
 
 /// The flags to give again, each with a blank behind it.

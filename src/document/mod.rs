@@ -52,7 +52,7 @@ impl Span {
 pub struct Sources(Vec<Source>);
 
 /// One text and the name that a person knows it by.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// The path as it was given.
     pub name: String,

@@ -5,7 +5,8 @@ use crate::compile::Hole;
 use crate::object::{FieldPath, Object, ObjectRef};
 
 /// What is done to an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// It does not exist.
     Create,
@@ -46,7 +47,8 @@ pub struct Author {
 }
 
 /// What happens where another manager holds a field that we ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Conflicts {
     /// The server refuses.
     #[default]

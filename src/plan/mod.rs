@@ -27,7 +27,7 @@ mod reads;
 mod removal;
 mod rendered;
 mod root;
-mod saved;
+pub mod saved;
 mod step;
 mod steps;
 

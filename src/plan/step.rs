@@ -13,7 +13,8 @@ use crate::graph::{Unit, UnknownUnit};
 use crate::topology::ClusterName;
 
 /// Which way a plan goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// Towards what the topology asks for.
     Apply,

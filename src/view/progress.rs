@@ -167,7 +167,7 @@ fn outcome_words(counts: &Counts) -> String {
 
 /// What came of a run: failures first, the verdict last, with the command to run next.
 ///
-/// `again` is the command that was run, `check` the one that shows what is left.
+/// `again` is the command that goes on from there, `check` the one that shows what is left.
 pub fn summary(plan: &Plan, summary: &Summary, again: &str, check: &str, look: Look) -> String {
     let mut text = String::new();
     let total = plan.steps.iter().filter(|step| !step.is_done()).count();
@@ -237,7 +237,7 @@ fn told(
     }
     failure.facts.push(format!("done: {done} of {total} steps, all of them kept"));
     if failure.help.is_none() {
-        failure.help = Some(format!("mend the cause and run the same command again: {again}"));
+        failure.help = Some(format!("mend the cause and go on with: {again}"));
     }
     failure
 }
@@ -406,7 +406,7 @@ mod tests {
 error[wait-timeout]: cluster1/eastwest-gateway waited 5m for an address
   held back: cluster2/control-plane
   done: 1 of 3 steps, all of them kept
-  help: mend the cause and run the same command again: stolos apply mesh.yaml
+  help: mend the cause and go on with: stolos apply mesh.yaml
         stolos explain wait-timeout
 
 Applied: 16 created in 1 step, 5m1s.

@@ -11,6 +11,7 @@ mod init;
 mod invalid;
 mod lease;
 mod run;
+mod saved;
 mod servers;
 mod strict;
 mod support;

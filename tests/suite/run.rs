@@ -186,9 +186,15 @@ fn no_output_of_a_run_holds_a_secret() {
         &["apply", "--sandbox", "--auto-approve", "mesh.yaml"][..],
         &["plan", "--sandbox", "--format", "json", "mesh.yaml"],
         &["plan", "--sandbox", "--format", "markdown", "mesh.yaml"],
+        &["plan", "--sandbox", "--out", "empty.plan", "mesh.yaml"],
+        &["plan", "--sandbox", "--destroy", "--out", "destroy.plan", "mesh.yaml"],
+        &["show", "destroy.plan"],
         &["destroy", "--sandbox", "mesh.yaml"],
     ] {
         said.push_str(&stolos(&folder, arguments).to_string());
+    }
+    for plan in ["empty.plan", "destroy.plan"] {
+        said.push_str(&std::fs::read_to_string(folder.join(plan)).expect("a saved plan"));
     }
     let mut secrets = 0;
     for journal in journals(&folder) {

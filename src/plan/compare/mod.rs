@@ -4,6 +4,7 @@
 //! add and what controllers own is not ours. Who holds a field decides what a difference is:
 //! our own old value, somebody's drift, or a conflict with another tool.
 
+mod compared;
 mod divergence;
 mod fields;
 mod fixed;
@@ -14,6 +15,7 @@ mod same;
 mod settle;
 mod shown;
 
+pub(in crate::plan) use compared::compared;
 pub use divergence::divergence;
 pub(in crate::plan) use ownership::Ownership;
 use ownership::is_our_making;

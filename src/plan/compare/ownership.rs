@@ -50,6 +50,12 @@ impl Ownership {
             .map(|entry| entry.manager.as_str())
     }
 
+    /// Everybody else who set a field.
+    pub(super) fn holders(&self, path: &FieldPath) -> impl Iterator<Item = &str> {
+        let holds = |entry: &&ManagedEntry| entry.subresource.is_empty() && covers(&entry.fields, path);
+        self.others.iter().filter(holds).map(|entry| entry.manager.as_str())
+    }
+
     fn holder(&self, path: &FieldPath) -> Option<&ManagedEntry> {
         // RFC 3339 in UTC, as servers write it, sorts by its text.
         self.others.iter().filter(|entry| covers(&entry.fields, path)).max_by_key(|entry| entry.time.clone())

@@ -25,6 +25,19 @@ const CONTROLLER_FIELDS: &[ControllerField] = &[
     ControllerField { kind: "ValidatingWebhookConfiguration", below_webhook: &["failurePolicy"] },
 ];
 
+/// Whether a controller writes a field over whatever was applied.
+pub(super) fn belongs_to_controller(kind: &str, path: &FieldPath) -> bool {
+    let [PathElement::Field(webhooks), PathElement::Key(_), below @ ..] = path.0.as_slice() else {
+        return false;
+    };
+    let of_kind = CONTROLLER_FIELDS.iter().filter(|field| field.kind == kind);
+    let is_below = |field: &ControllerField| {
+        let names = field.below_webhook.iter().map(|name| PathElement::field(*name));
+        below.iter().take(field.below_webhook.len()).cloned().eq(names)
+    };
+    webhooks == "webhooks" && of_kind.into_iter().any(is_below)
+}
+
 /// A desired object as it is sent to a cluster where `live` is: a Secret's texts in base64, and
 /// without the fields that a controller has taken.
 ///

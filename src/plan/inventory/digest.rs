@@ -30,7 +30,7 @@ pub fn digest(object: &Object) -> String {
 }
 
 /// Hashes a value with its keys sorted and every part delimited.
-fn canonical(hash: &mut Sha256, value: &Value) {
+pub(in crate::plan) fn canonical(hash: &mut Sha256, value: &Value) {
     match value {
         Value::Object(map) => {
             let mut entries: Vec<_> = map.iter().collect();

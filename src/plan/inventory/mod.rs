@@ -6,6 +6,7 @@
 mod digest;
 mod parent;
 
+pub(in crate::plan) use digest::canonical;
 pub use digest::digest;
 pub use parent::{NotAnInventory, inventory_ref};
 
@@ -23,6 +24,23 @@ pub struct Inventory {
     pub members: Vec<String>,
     /// Every object that is ours.
     pub entries: BTreeMap<ObjectRef, InventoryEntry>,
+    /// The IDs of saved plans whose apply has started here, the latest last.
+    pub plans: Vec<String>,
+}
+
+/// How many saved plans an inventory remembers. One that is older was made from an inventory that has
+/// changed since, and is refused for that.
+const PLANS: usize = 20;
+
+impl Inventory {
+    /// Notes that the apply of a saved plan starts.
+    pub fn use_plan(&mut self, id: &str) {
+        if !self.plans.iter().any(|used| used == id) {
+            self.plans.push(id.to_owned());
+        }
+        let forgotten = self.plans.len().saturating_sub(PLANS);
+        self.plans.drain(..forgotten);
+    }
 }
 
 /// One object of the inventory.

@@ -1,6 +1,7 @@
 //! The inventory as a ConfigMap, and back.
 //!
 //! `data.cluster` says for which cluster of which mesh it was written;
+//! `data.plans` holds the ID of a saved plan on each line, where any was applied;
 //! `data["unit.<unit>"]` holds a line for each object of a unit: group, kind,
 //! namespace, name, UID, origin and digest as a JSON list.
 
@@ -93,6 +94,9 @@ impl Inventory {
             lines.into_iter().map(|(key, lines)| (key, lines.join("\n"))).collect();
         let cluster = json!({"format": FORMAT, "uid": self.cluster_uid, "members": self.members});
         data.insert("cluster".to_owned(), cluster.to_string());
+        if !self.plans.is_empty() {
+            data.insert("plans".to_owned(), self.plans.join("\n"));
+        }
         let object = json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -128,6 +132,8 @@ impl Inventory {
             if key == "cluster" {
                 inventory.read_cluster(text)?;
                 is_complete = true;
+            } else if key == "plans" {
+                inventory.plans = text.lines().map(str::to_owned).collect();
             } else {
                 let unit =
                     key.strip_prefix("unit.").and_then(|kind| format!("{cluster}/{kind}").parse().ok());

@@ -34,6 +34,7 @@ fn one_entry() -> Inventory {
         cluster_uid: "k1".to_owned(),
         members: vec!["cluster1".to_owned(), "cluster2".to_owned()],
         entries: BTreeMap::from([(object, entry)]),
+        plans: Vec::new(),
     }
 }
 
@@ -102,6 +103,18 @@ fn a_digest_knows_a_secret_from_another_and_does_not_hold_it() {
     assert_ne!(secret("hunter2"), secret("hunter3"));
 }
 
+#[test]
+fn an_inventory_remembers_the_latest_saved_plans_and_each_once() {
+    let mut inventory = one_entry();
+    let ids: Vec<String> = (0..25).map(|number| format!("plan-{number}")).collect();
+    for id in ids.iter().chain([&ids[24]]) {
+        inventory.use_plan(id);
+    }
+    assert_eq!(inventory.plans, ids[5..]);
+    let written = inventory.to_object(&mesh());
+    assert_eq!(written.get(&["data", "plans"]), Some(&json!(ids[5..].join("\n"))));
+}
+
 fn entries() -> impl Strategy<Value = BTreeMap<ObjectRef, InventoryEntry>> {
     let object = ("[a-z.]{0,6}", "[A-Z][a-z]{1,6}", proptest::option::of("[a-z]{1,6}"), "\\PC{1,6}");
     let entry = (proptest::option::of("[a-f0-9]{4}"), any::<bool>(), 0_usize..3, "[a-f0-9]{8}");
@@ -119,8 +132,12 @@ fn entries() -> impl Strategy<Value = BTreeMap<ObjectRef, InventoryEntry>> {
 
 proptest! {
     #[test]
-    fn an_inventory_survives_the_round(entries in entries(), members in proptest::collection::vec("[a-z0-9-]{1,8}", 0..5)) {
-        let inventory = Inventory { cluster_uid: "k1".to_owned(), members, entries };
+    fn an_inventory_survives_the_round(
+        entries in entries(),
+        members in proptest::collection::vec("[a-z0-9-]{1,8}", 0..5),
+        plans in proptest::collection::vec("[a-f0-9]{32}", 0..5),
+    ) {
+        let inventory = Inventory { cluster_uid: "k1".to_owned(), members, entries, plans };
         let read = Inventory::from_object(&inventory.to_object(&mesh()), &"cluster1".into());
         prop_assert_eq!(read, Ok(inventory));
     }

@@ -191,7 +191,8 @@ impl Meshes {
         tell: impl Fn(&Event),
     ) -> Ran {
         let (sender, mut receiver) = mpsc::unbounded_channel();
-        let job = Job { plan, clusters: self.clusters.clone(), root: None, options: self.options };
+        let job =
+            Job { plan, clusters: self.clusters.clone(), root: None, options: self.options, saved: None };
         let mut events = Vec::new();
         let listen = async {
             while let Some(event) = receiver.recv().await {
@@ -207,7 +208,8 @@ impl Meshes {
     pub(crate) async fn run_until_cut(&self, plan: Plan, cut: usize) {
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let (_stopper, stop) = watch::channel(Stop::Go);
-        let job = Job { plan, clusters: self.clusters.clone(), root: None, options: self.options };
+        let job =
+            Job { plan, clusters: self.clusters.clone(), root: None, options: self.options, saved: None };
         let counted = async {
             for _ in 0..cut {
                 if receiver.recv().await.is_none() {
