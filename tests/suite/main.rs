@@ -10,6 +10,7 @@ mod explain;
 mod init;
 mod invalid;
 mod lease;
+mod no_false_diffs;
 mod run;
 mod saved;
 mod servers;

@@ -11,10 +11,11 @@ use serde_json::Value;
 use stolos::apply::{self, Event, Job, Options, Stop, Summary};
 use stolos::cluster::{Cluster, Contexts, Limits, Transport, dry_runs, look_into, survey};
 use stolos::compile::{self, Desired, PublicFiles};
+use stolos::diagnostic::Failure;
 use stolos::document::Sources;
 use stolos::graph::Graph;
 use stolos::object::{Object, ObjectRef, kinds};
-use stolos::plan::{self, Inputs, Mode, Plan};
+use stolos::plan::{self, Conflicts, Inputs, Live, Mode, Plan};
 use stolos::sandbox::controllers::{self, Member};
 use stolos::sandbox::{Clock, ClusterStore, RunningSandbox, Sandbox, SandboxCluster, SystemClock};
 use stolos::topology::{self, ClusterName};
@@ -158,22 +159,41 @@ impl Meshes {
 
     /// What it takes.
     pub(crate) async fn plan(&self, mode: Mode) -> Plan {
+        self.try_plan(mode, Conflicts::Refuse).await.expect("a plan")
+    }
+
+    /// What it takes, or what keeps the plan from being made.
+    pub(crate) async fn try_plan(&self, mode: Mode, conflicts: Conflicts) -> Result<Plan, Vec<Failure>> {
+        let live = self.read(mode).await;
+        let mut inputs = Inputs { conflicts, ..Inputs::at(Timestamp::now()) };
+        loop {
+            let plan = self.diff(mode, &live, &inputs)?;
+            let candidates = plan.candidates(&inputs.dry_runs);
+            if candidates.is_empty() {
+                return Ok(plan);
+            }
+            dry_runs(candidates, &self.clusters, &mut inputs.dry_runs).await;
+        }
+    }
+
+    /// What it takes as far as it can be told without dry runs.
+    pub(crate) async fn estimate(&self) -> Plan {
+        let live = self.read(Mode::Apply).await;
+        self.diff(Mode::Apply, &live, &Inputs::at(Timestamp::now())).expect("a plan")
+    }
+
+    async fn read(&self, mode: Mode) -> Live {
         let reads = plan::reads(&self.desired).expect("reads");
         let mut live = survey(&self.desired.mesh, &reads, &self.clusters).await;
         let contents = plan::content_reads(&self.desired, &live, mode);
         look_into(&mut live, contents, &self.clusters).await;
-        let mut inputs = Inputs::at(Timestamp::now());
-        loop {
-            let plan = match mode {
-                Mode::Apply => plan::diff(&self.desired, &live, &inputs),
-                Mode::Destroy => plan::destroy(&self.desired, &live, &inputs),
-            }
-            .expect("a plan");
-            let candidates = plan.candidates(&inputs.dry_runs);
-            if candidates.is_empty() {
-                return plan;
-            }
-            dry_runs(candidates, &self.clusters, &mut inputs.dry_runs).await;
+        live
+    }
+
+    fn diff(&self, mode: Mode, live: &Live, inputs: &Inputs) -> Result<Plan, Vec<Failure>> {
+        match mode {
+            Mode::Apply => plan::diff(&self.desired, live, inputs),
+            Mode::Destroy => plan::destroy(&self.desired, live, inputs),
         }
     }
 
@@ -289,6 +309,25 @@ impl Meshes {
         let patch = "application/json-patch+json";
         let answer = self.raw(cluster).await.ask(Method::PATCH, &path, patch, &operations).await;
         assert_eq!(answer.code, 200, "{object}: {answer:?}");
+    }
+
+    /// Some controller merges a patch into the status of an object.
+    pub(crate) async fn patch_status(&self, cluster: &str, object: &ObjectRef, patch: Value, manager: &str) {
+        let path = format!("{}/{}/status?fieldManager={manager}", collection(object), object.name);
+        let merge = "application/merge-patch+json";
+        let answer = self.raw(cluster).await.ask(Method::PATCH, &path, merge, &patch).await;
+        assert_eq!(answer.code, 200, "{object}: {answer:?}");
+    }
+
+    /// Somebody applies an object on the server's side, whoever holds its fields.
+    pub(crate) async fn apply_by(&self, cluster: &str, object: Value, manager: &str) -> ObjectRef {
+        let reference = Object::from_value(object.clone()).expect("an object").reference();
+        let query = format!("fieldManager={manager}&force=true");
+        let path = format!("{}/{}?{query}", collection(&reference), reference.name);
+        let apply = "application/apply-patch+yaml";
+        let answer = self.raw(cluster).await.ask(Method::PATCH, &path, apply, &object).await;
+        assert_eq!(answer.code, 200, "{reference}: {answer:?}");
+        reference
     }
 
     /// Somebody deletes an object.
