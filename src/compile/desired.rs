@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::Renders;
 use crate::graph::{Edge, Unit};
 use crate::object::{Object, ObjectRef};
-use crate::topology::{ChartName, ClusterName, IstioVersion, NetworkName, UnitName};
+use crate::topology::{ChartName, ClusterName, IstioVersion, NetworkName, Rollout, UnitName};
 
 /// All that a topology asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Desired {
     pub clusters: BTreeMap<ClusterName, DesiredCluster>,
     /// The units in apply order: by stage, then cluster, then file number.
     pub units: Vec<DesiredUnit>,
+    /// The order in which clusters take a disruptive change.
+    pub rollout: Rollout,
 }
 
 impl Desired {

@@ -133,17 +133,3 @@ impl Action {
         }
     }
 }
-
-impl Change {
-    /// Whether pods start anew because of it: a workload's template changes.
-    pub fn restarts(&self) -> bool {
-        let runs_pods = matches!(self.object.kind.as_str(), "Deployment" | "DaemonSet" | "StatefulSet");
-        match self.action {
-            Action::Replace => runs_pods,
-            Action::Adopt | Action::Update => {
-                runs_pods && self.fields.iter().any(|field| field.path.starts_with("spec.template"))
-            }
-            Action::Create | Action::Delete | Action::Release | Action::Keep | Action::NoOp => false,
-        }
-    }
-}

@@ -40,6 +40,7 @@ pub fn destroy(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, 
             open: Vec::new(),
             unmet: None,
             held_by: BTreeSet::new(),
+            wave: None,
         });
     }
     steps.sort_by(|a, b| (a.stage, &a.unit).cmp(&(b.stage, &b.unit)));
@@ -51,6 +52,7 @@ pub fn destroy(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, 
         root: RootOutlook::None,
         clusters: planned_clusters(desired, live),
         steps,
+        waves: Vec::new(),
         unknown,
         values: Values::default(),
     })

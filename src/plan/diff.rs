@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::Comparison;
+use super::disruption::INTERMEDIATE_SECRET;
 use super::removal::removals;
 use super::rendered::RenderedUnit;
 use super::root::{self, RootState};
 use super::steps::{hold_back, planned_clusters, refuse_inventories, unread};
+use super::waves::in_waves;
 use super::{Action, Change, Inputs, Live, Mode, Part, Plan, Step, StepId, done, prune};
 use crate::compile::{Desired, DesiredUnit, Done, Hole, Output, Value, Values};
 use crate::diagnostic::Failure;
@@ -45,11 +47,12 @@ pub fn diff(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, Vec
     if !failures.is_empty() {
         return Err(failures);
     }
-    hold_back(&mut steps, desired.units.iter().map(|unit| &unit.unit), &unknown);
+    let waves = in_waves(&mut steps, &desired.rollout, unknown.keys());
     for step in steps.iter_mut().filter(|step| step.desired.is_none()) {
         // A cluster that is out of sight may lean on it still.
         step.held_by.extend(unknown.keys().cloned());
     }
+    hold_back(&mut steps, desired.units.iter().map(|unit| &unit.unit), &unknown);
     Ok(Plan {
         mode: Mode::Apply,
         at: inputs.now,
@@ -57,6 +60,7 @@ pub fn diff(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, Vec
         root: root.outlook(),
         clusters: planned_clusters(desired, live),
         steps,
+        waves,
         unknown,
         values,
     })
@@ -133,7 +137,7 @@ impl Diff<'_> {
         self.asked.entry(cluster.clone()).or_default().extend(references.iter().cloned());
         let mut changes = self.changes(&unit.unit, &rendered);
         if let Some(why) = reissue {
-            let secret = changes.iter_mut().find(|change| change.object.name == "cacerts");
+            let secret = changes.iter_mut().find(|change| change.object.name == INTERMEDIATE_SECRET);
             if let Some(change) = secret.filter(|change| change.action.writes()) {
                 change.note = Some(format!("the live one {why}"));
             }
@@ -160,6 +164,7 @@ impl Diff<'_> {
             open,
             unmet,
             held_by: BTreeSet::new(),
+            wave: None,
         });
     }
 

@@ -17,6 +17,7 @@ mod compare;
 mod contents;
 mod destroy;
 mod diff;
+mod disruption;
 pub mod done;
 mod inputs;
 mod inventory;
@@ -30,6 +31,7 @@ mod root;
 pub mod saved;
 mod step;
 mod steps;
+mod waves;
 
 pub use change::{Action, Author, Cause, Change, Conflicts, FieldChange, Shown};
 pub use codes::CODES;

@@ -35,6 +35,7 @@ pub(super) fn removals(gone: Vec<(Unit, Vec<Change>)>, steps: &[Step]) -> Vec<St
             open: Vec::new(),
             unmet: None,
             held_by: BTreeSet::new(),
+            wave: None,
         }
     };
     named.iter().zip(gone.into_iter().map(|(_, changes)| changes)).map(step).collect()

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::disruption::INTERMEDIATE_SECRET;
 use super::done::decoded;
 use super::{Inputs, Live, Reading, RootOutlook, codes};
 use crate::compile::{Desired, DesiredUnit, Hole, Minted, RootFacts, Values};
@@ -16,9 +17,6 @@ use crate::trust::{LiveCa, Root, RootCertificate, TrustError, accepts};
 
 /// The Secret that keeps a generated root.
 const ROOT_SECRET: &str = "stolos-root";
-
-/// The Secret from which istiod takes its intermediate.
-const INTERMEDIATE_SECRET: &str = "cacerts";
 
 /// The keys of an intermediate in Istio's format, and what stands in each.
 const PIECES: [(&str, Minted); 4] = [

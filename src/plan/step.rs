@@ -37,6 +37,9 @@ pub struct Plan {
     pub clusters: BTreeMap<ClusterName, PlannedCluster>,
     /// Every unit of the clusters that were read, changed or not, in the order of its stages.
     pub steps: Vec<Step>,
+    /// The clusters of each wave of what restarts something or cuts traffic. A wave is waited for in
+    /// `after`; this is to be told.
+    pub waves: Vec<BTreeSet<ClusterName>>,
     /// Clusters that could not be read: their steps are unknown and are not run.
     pub unknown: BTreeMap<ClusterName, Failure>,
     /// Holes that live state fills.
@@ -143,6 +146,8 @@ pub struct Step {
     /// Clusters that could not be read and that this step waits for, at whatever distance:
     /// as long as there is one the step is not run.
     pub held_by: BTreeSet<ClusterName>,
+    /// The wave that it goes in, from 1; none where it neither restarts anything nor cuts traffic.
+    pub wave: Option<usize>,
 }
 
 /// What a condition lacks: for the progress line and for the error of a wait.

@@ -68,7 +68,8 @@ pub(super) fn planned_clusters(desired: &Desired, live: &Live) -> BTreeMap<Clust
     desired.clusters.keys().map(|name| (name.clone(), planned(name))).collect()
 }
 
-/// Says of each step which unknown clusters it waits for, at whatever distance.
+/// Says of each step which unknown clusters it waits for, at whatever distance, beside those that it is
+/// held back by already.
 ///
 /// `units` are all of the topology's; those of unknown clusters have no step.
 pub(super) fn hold_back<'u>(
@@ -85,7 +86,8 @@ pub(super) fn hold_back<'u>(
         .collect();
     // Steps come in the order of their stages: what a step waits for stands before it.
     for step in steps {
-        step.held_by = step.after.iter().filter_map(|first| held.get(first)).flatten().cloned().collect();
+        let behind = step.after.iter().filter_map(|first| held.get(first)).flatten().cloned();
+        step.held_by.extend(behind.collect::<Vec<_>>());
         held.insert(step.id(), step.held_by.clone());
         if !step.held_by.is_empty() && step.writes().next().is_none() {
             // What its condition looks at may be out of sight: not known is not the same as not met.

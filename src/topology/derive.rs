@@ -29,6 +29,15 @@ pub enum Entrance {
     Missing,
 }
 
+/// The order in which clusters take a change that restarts something or cuts traffic.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rollout {
+    /// The waves; each cluster stands in one.
+    pub waves: Vec<BTreeSet<ClusterName>>,
+    /// How many of them, from the first, the file names; the order of the others is nobody's wish.
+    pub declared: usize,
+}
+
 impl Cluster {
     /// Its ID in the mesh: `CLUSTER_ID`, key of its remote secret, `ISTIO_META_CLUSTER_ID`.
     pub fn id(&self) -> &str {
@@ -106,6 +115,23 @@ impl Topology {
     /// declared one, else what exposes that primary.
     pub fn entrance(&self, remote: &Cluster) -> Entrance {
         entrance(self, remote, |primary| self.exposure(primary), |primary| self.gateway_of(primary))
+    }
+
+    /// The waves of a disruptive change: those of the file, then every cluster that it does not name, one
+    /// at a time, primaries first. So a name that was forgotten makes a change slower and never riskier.
+    pub fn rollout(&self) -> Rollout {
+        let named = self.rollout.as_ref().map_or(&[][..], |waves| waves.value.as_slice());
+        let mut waves: Vec<BTreeSet<ClusterName>> =
+            named.iter().map(|wave| wave.value.iter().map(|name| name.value.clone()).collect()).collect();
+        let declared = waves.len();
+        let mut rest: Vec<&Cluster> = self
+            .clusters
+            .values()
+            .filter(|cluster| !waves.iter().any(|wave| wave.contains(&cluster.name.value)))
+            .collect();
+        rest.sort_by_key(|cluster| !cluster.is_primary());
+        waves.extend(rest.into_iter().map(|cluster| BTreeSet::from([cluster.name.value.clone()])));
+        Rollout { waves, declared }
     }
 
     /// The same answers for whoever asks them of many clusters.

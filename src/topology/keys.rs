@@ -102,6 +102,11 @@ pub(super) static TOPOLOGY: Record = Record {
         ),
         once("clusters", Shape::Named(&Shape::Of(&CLUSTER)), "Clusters by name."),
         optional("namespaces", Shape::Named(&Shape::Of(&NAMESPACE)), "Application namespaces by name."),
+        optional(
+            "rollout",
+            Shape::List(&Shape::List(&Shape::Text)),
+            "The waves of a change that restarts something or cuts traffic, each a list of clusters: `[[canary], [east, west]]`. Clusters that no wave names come last, one at a time, primaries first; so do all without this key.",
+        ),
     ],
     elsewhere: &[],
 };

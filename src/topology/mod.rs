@@ -19,7 +19,7 @@ mod version;
 
 pub use codes::CODES;
 pub use decode::{Parsed, parse};
-pub use derive::{EffectiveGateway, Entrance, Overview};
+pub use derive::{EffectiveGateway, Entrance, Overview, Rollout};
 pub use model::*;
 pub use names::{ClusterName, NamespaceName, NetworkName};
 pub use owned::{Instead, OWNED_KEYS, OwnedKey, When};

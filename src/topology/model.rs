@@ -31,7 +31,12 @@ pub struct Topology {
     pub clusters: BTreeMap<ClusterName, Cluster>,
     /// Application namespaces by name.
     pub namespaces: BTreeMap<NamespaceName, Namespace>,
+    /// `rollout`: the waves of a disruptive change as the file names them; `None` names none.
+    pub rollout: Option<Spanned<Vec<NamedWave>>>,
 }
+
+/// One list of `rollout`.
+pub type NamedWave = Spanned<Vec<Spanned<ClusterName>>>;
 
 /// The mesh: `mesh`. Two are equal when they say the same, wherever they stand.
 #[derive(Debug, Clone)]

@@ -29,6 +29,10 @@ pub struct Progress {
     timeout: Duration,
     /// How long the steps may take for which the topology says it.
     own_timeouts: BTreeMap<Unit, Duration>,
+    /// The wave of each step that goes in one, the clusters of each wave, and how many have begun.
+    waves: BTreeMap<StepId, usize>,
+    clusters: Vec<String>,
+    waves_begun: usize,
     running: BTreeMap<StepId, Running>,
 }
 
@@ -60,6 +64,13 @@ impl Progress {
                 .iter()
                 .filter_map(|step| Some((step.unit.clone(), plan.timeout(&step.unit)?)))
                 .collect(),
+            waves: plan.steps.iter().filter_map(|step| Some((step.id(), step.wave?))).collect(),
+            clusters: plan
+                .waves
+                .iter()
+                .map(|wave| wave.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" and "))
+                .collect(),
+            waves_begun: 0,
             running: BTreeMap::new(),
         }
     }
@@ -69,7 +80,7 @@ impl Progress {
         match event {
             Event::Started { step } => {
                 self.running.insert(step.clone(), Running { phase: Phase::Begun, since: at, told: false });
-                None
+                self.wave_line(step)
             }
             Event::Applied { step, sent, of } => {
                 if let Some(running) = self.running.get_mut(step) {
@@ -102,6 +113,17 @@ impl Progress {
                 counted(self.running.len(), "running step", "running steps")
             )),
         }
+    }
+
+    /// Says once of each wave that it begins; a single one goes without saying.
+    fn wave_line(&mut self, step: &StepId) -> Option<String> {
+        let wave = *self.waves.get(step)?;
+        let clusters = self.clusters.get(wave - 1)?;
+        if self.clusters.len() < 2 || wave <= self.waves_begun {
+            return None;
+        }
+        self.waves_begun = wave;
+        Some(format!(" wave {wave} of {}: {clusters}", self.clusters.len()))
     }
 
     fn ended_line(&mut self, step: &StepId, words: &str, elapsed: Duration) -> String {
@@ -293,6 +315,7 @@ mod tests {
             open: Vec::new(),
             unmet: Some(unmet("something")),
             held_by: BTreeSet::new(),
+            wave: None,
         };
         Plan {
             mode: Mode::Apply,
@@ -308,6 +331,7 @@ mod tests {
             root: RootOutlook::None,
             clusters: BTreeMap::new(),
             steps: units.iter().map(step).collect(),
+            waves: Vec::new(),
             unknown: BTreeMap::new(),
             values: Values::default(),
         }
@@ -381,6 +405,22 @@ mod tests {
             ["   ..   cluster1/eastwest-gateway  waiting 10s for it (1m30s)"]
         );
         assert_eq!(progress.long_waits(at(11)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_wave_is_told_once_when_it_begins() {
+        let names = ["cluster1/control-plane", "cluster1/eastwest-gateway", "cluster2/control-plane"];
+        let mut plan = plan(&names);
+        plan.waves = ["cluster1", "cluster2"].map(|name| BTreeSet::from([name.into()])).to_vec();
+        for (step, wave) in plan.steps.iter_mut().zip([1, 1, 2]) {
+            step.wave = Some(wave);
+        }
+        let mut progress = Progress::new(&plan, Duration::from_secs(300));
+        let told = names.map(|name| progress.take(&Event::Started { step: step(name) }, Duration::ZERO));
+        assert_eq!(
+            told,
+            [Some(" wave 1 of 2: cluster1".to_owned()), None, Some(" wave 2 of 2: cluster2".to_owned())]
+        );
     }
 
     #[test]

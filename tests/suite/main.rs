@@ -18,3 +18,4 @@ mod strict;
 mod support;
 mod validate;
 mod waits;
+mod waves;

@@ -33,7 +33,12 @@ pub fn compile(topology: &Topology, graph: &Graph, files: &PublicFiles) -> Resul
             Ok(DesiredUnit { unit: unit.clone(), stage, after: graph.waits_for(unit), content, done })
         })
         .collect::<Result<_, _>>()?;
-    Ok(Desired { mesh: mesh_facts(topology), clusters: clusters(topology), units })
+    Ok(Desired {
+        mesh: mesh_facts(topology),
+        clusters: clusters(topology),
+        units,
+        rollout: topology.rollout(),
+    })
 }
 
 /// What every kind of unit is made from.

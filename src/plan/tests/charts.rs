@@ -73,6 +73,16 @@ fn objects(release: &Release) -> Vec<Value> {
         {
             object["spec"]["replicas"] = replicas;
         }
+        if object["kind"] == "Deployment"
+            && let Some(annotations) = value("podAnnotations").or_else(|| value("pilot.podAnnotations"))
+        {
+            object["spec"]["template"]["metadata"]["annotations"] = annotations;
+        }
+        if object["kind"] == "Service"
+            && let Some(kind) = value("service.type")
+        {
+            object["spec"]["type"] = kind;
+        }
         object
     })
     .collect()

@@ -1,6 +1,7 @@
 mod charts;
 mod laws;
 mod removals;
+mod waves;
 pub(crate) mod world;
 
 use std::collections::BTreeSet;

@@ -12,7 +12,7 @@ fn order(plan: &Plan) -> Vec<String> {
 }
 
 /// Everything that a step waits for, at whatever distance.
-fn before(plan: &Plan, id: &StepId) -> BTreeSet<StepId> {
+pub(super) fn before(plan: &Plan, id: &StepId) -> BTreeSet<StepId> {
     let mut before = BTreeSet::new();
     let mut open = vec![id.clone()];
     while let Some(next) = open.pop() {

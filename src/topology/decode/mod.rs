@@ -10,6 +10,7 @@ mod gateway;
 mod mesh;
 mod namespace;
 mod reader;
+mod rollout;
 mod trust;
 mod values;
 
@@ -167,7 +168,8 @@ fn topology(sections: &Sections<'_>, reader: &mut Reader) -> Option<Topology> {
     }
     let clusters = cluster::clusters(&clusters, &defaults, &istio_values, reader);
     let namespaces = namespace::namespaces(&sections.named("namespaces", reader), reader);
-    Some(Topology { mesh: mesh?, istio, root, networks, clusters, namespaces })
+    let rollout = single("rollout").and_then(|entry| rollout::rollout(entry, reader));
+    Some(Topology { mesh: mesh?, istio, root, networks, clusters, namespaces, rollout })
 }
 
 fn networks(entries: &[&Entry], reader: &mut Reader) -> BTreeMap<NetworkName, Network> {

@@ -184,6 +184,10 @@ fn a_topology() -> impl Strategy<Value = Tree> {
                 ("defaults", defaults),
                 ("clusters", numbered("c", clusters)),
                 ("namespaces", map([("sample", map([("injection", text("enabled"))])), ("other", map([]))])),
+                (
+                    "rollout",
+                    Tree::List(vec![Tree::List(vec![text("c1")]), Tree::List(vec![text("c0"), text("c2")])]),
+                ),
             ])
         },
     )

@@ -224,7 +224,7 @@ version: 2
 mesh: { name: m, mtls: no }
 istio: { version: 1.22, charts: { oci: x }, valuse: {} }
 trust: { root: existing }
-rollout: []
+federation: []
 networks: [a]
 defaults: { role: primary, pods: 10.0.0.0/8 }
 clusters:
@@ -248,7 +248,7 @@ namespaces: { sample: { injection: on, clusters: all } }
             "charts-unsupported { oci: x }",
             "key-unknown valuse",
             "root-malformed existing",
-            "key-unknown rollout",
+            "key-unknown federation",
             "type-mismatch [a]",
             "key-unknown role",
             "type-mismatch 10.0.0.0/8",

@@ -1,4 +1,4 @@
-//! A namespace or the root of trust names a cluster that is not declared.
+//! A namespace, the root of trust or a wave of `rollout` names a cluster that is not declared.
 
 use super::*;
 
@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule::new(&CODE, check);
 
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     let named = topology.namespaces.values().filter_map(|namespace| namespace.clusters.as_ref()).flatten();
-    for name in named.chain(root_keeper(topology)) {
+    for name in named.chain(root_keeper(topology)).chain(rollout_names(topology)) {
         if !topology.clusters.contains_key(&name.value) {
             let declared = topology.clusters.keys().map(|cluster| cluster.as_str());
             found.push(

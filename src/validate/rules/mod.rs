@@ -65,6 +65,7 @@ mod primary_unknown;
 mod reader_rights_dropped;
 mod remote_cluster_timeout_zero;
 mod remote_of_remote;
+mod rollout_wave_empty;
 mod root_keeper_remote;
 mod service_cidr_overlap;
 mod source_ranges_ignored;
@@ -77,7 +78,7 @@ mod value_owned_by_topology;
 pub use control_plane_address_hostname::CODE as CONTROL_PLANE_ADDRESS_HOSTNAME;
 
 /// Every rule, in the order in which a reader of the file would ask.
-pub const RULES: [Rule; 56] = [
+pub const RULES: [Rule; 57] = [
     mesh_id_malformed::RULE,
     trust_domain_malformed::RULE,
     cluster_name_malformed::RULE,
@@ -96,6 +97,7 @@ pub const RULES: [Rule; 56] = [
     remote_of_remote::RULE,
     cluster_unknown::RULE,
     cluster_listed_twice::RULE,
+    rollout_wave_empty::RULE,
     context_duplicate::RULE,
     api_server_malformed::RULE,
     api_server_not_https::RULE,
@@ -322,6 +324,11 @@ fn root_keeper(topology: &Topology) -> Option<&Spanned<ClusterName>> {
         Root::Generate { keeper } => keeper.as_ref(),
         Root::Files { .. } | Root::Istiod => None,
     }
+}
+
+/// The clusters that the waves of `rollout` name.
+fn rollout_names(topology: &Topology) -> impl Iterator<Item = &Spanned<ClusterName>> {
+    topology.rollout.iter().flat_map(|waves| &waves.value).flat_map(|wave| &wave.value)
 }
 
 /// Every set of values that a user wrote for a chart.

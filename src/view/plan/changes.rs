@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::dangers::cuts_traffic;
 use super::paint::{Sign, painted};
 use super::values::field_words;
 use crate::diagnostic::{counted, listed};
@@ -106,8 +105,11 @@ pub(super) fn remarks(change: &Change, plan: &Plan) -> Vec<String> {
     if change.restarts() {
         remarks.push("restarts".to_owned());
     }
-    if cuts_traffic(change) {
+    if change.cuts_traffic() {
         remarks.push("cuts traffic through it".to_owned());
+    }
+    if change.reregisters() {
+        remarks.push("istiod reads the cluster anew".to_owned());
     }
     if let Some(drift) = drift(change, plan.at) {
         remarks.push(drift);

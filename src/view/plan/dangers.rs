@@ -1,21 +1,16 @@
 //! What a reviewer must not miss: what is deleted, restarts, is cut, issued anew or taken from others.
 
 use super::changes::taken;
-use super::sentences::is_reissue;
 use crate::diagnostic::{counted, listed};
 use crate::plan::{Action, Change, Mode, Plan, Step};
 use crate::view::excerpt::tamed;
 
 /// One line for each thing that could hurt; the worst first.
 pub(super) fn dangers(plan: &Plan) -> Vec<String> {
-    let mut dangers = Vec::new();
+    let mut dangers: Vec<String> = trust_cut(plan).into_iter().collect();
     for name in plan.clusters.keys() {
-        let changes: Vec<&Change> = plan
-            .steps
-            .iter()
-            .filter(|step| step.unit.cluster == *name)
-            .flat_map(|step| &step.changes)
-            .collect();
+        let steps: Vec<&Step> = plan.steps.iter().filter(|step| step.unit.cluster == *name).collect();
+        let changes: Vec<&Change> = steps.iter().flat_map(|step| &step.changes).collect();
         let of = |wanted: &dyn Fn(&Change) -> bool| -> Vec<String> {
             let chosen = changes.iter().filter(|change| wanted(change));
             chosen.map(|change| tamed(&change.object.to_string()).into_owned()).collect()
@@ -30,11 +25,20 @@ pub(super) fn dangers(plan: &Plan) -> Vec<String> {
         tell("deletes", of(&|change| change.action == Action::Delete), "");
         tell("deletes and makes anew", of(&|change| change.action == Action::Replace), "");
         tell("restarts the pods of", of(&Change::restarts), "");
-        tell("cuts traffic through", of(&cuts_traffic), "");
+        tell("cuts traffic through", of(&Change::cuts_traffic), "");
+        tell("has istiod drop a cluster and read it anew by", of(&Change::reregisters), "");
         tell("gives up", of(&|change| change.action == Action::Release && plan.mode == Mode::Apply), "");
+        if plan.mode == Mode::Apply
+            && let Some(policy) = steps.iter().find_map(|step| step.refuses_plain_text())
+        {
+            let policy = tamed(&policy.object.to_string()).into_owned();
+            dangers.push(format!(
+                "{name}: refuses plain text from now on, also of workloads without a sidecar: {policy}"
+            ));
+        }
         for change in &changes {
             let object = tamed(&change.object.to_string()).into_owned();
-            if is_reissue(change) {
+            if change.reissues() {
                 let why = change.note.as_deref().map(|note| format!(": {}", tamed(note))).unwrap_or_default();
                 dangers.push(format!("{name}: issues the certificate in {object} anew{why}"));
             }
@@ -53,10 +57,20 @@ pub(super) fn dangers(plan: &Plan) -> Vec<String> {
     dangers
 }
 
-/// Whether connections through an object break: the way in is not there for a while.
-pub(super) fn cuts_traffic(change: &Change) -> bool {
-    matches!(change.action, Action::Delete | Action::Replace)
-        && matches!(change.object.kind.as_str(), "Service" | "Gateway" | "VirtualService" | "EndpointSlice")
+/// The root becomes another one: the worst that can happen to a mesh that runs.
+fn trust_cut(plan: &Plan) -> Option<String> {
+    if plan.mode == Mode::Destroy {
+        return None;
+    }
+    let replaced = plan.steps.iter().filter(|step| step.writes().any(Change::replaces_root));
+    let names: Vec<&str> = replaced.map(|step| step.unit.cluster.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{}: the root of trust becomes another one: workloads whose certificates go back to the old root and \
+             those of the new one refuse each other until all of them have restarted",
+            listed(names)
+        )
+    })
 }
 
 /// `Nothing restarts, nothing is deleted.`, or how much does.

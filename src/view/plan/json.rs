@@ -12,13 +12,15 @@
 //! summary      objects by action (create, adopt, update, replace, delete, release, keep, no-op),
 //!              steps, stages, restarts
 //! dangers      what must not be missed, in words
+//! waves[]      the clusters of each wave of what restarts something or cuts traffic, in order
 //! steps[]      those with something to do or to say, in the order of stages:
-//!   unit, part ("unit" | "leftovers": what the unit no longer asks for), cluster, stage,
+//!   unit, part ("unit" | "leftovers": what the unit no longer asks for), cluster, stage, wave (from 1; null),
 //!   after[] (steps: the unit, with " leftovers" behind it where it is that part), heldBy[],
 //!   open[] (holes by their markers' names),
 //!   waits (what, facts; null where its condition is met), unchanged (objects)
 //!   changes[]  object (group, kind, namespace, name), action, cause ("topology" | "value" | "drift"),
-//!              by (manager, time; null), note, restarts, takesFields, fields[]:
+//!              by (manager, time; null), note, restarts, cutsTraffic, takesFields,
+//!              fields[]:
 //!              path, before, after, by; a value is {"value": …} | {"fingerprint": …} | {"later": [holes]} | null
 //! ```
 //!
@@ -56,6 +58,7 @@ pub fn json(plan: &Plan) -> String {
         "unknown": unknown(plan),
         "summary": summary(plan),
         "dangers": dangers(plan),
+        "waves": plan.waves.iter().map(|wave| wave.iter().map(|name| name.as_str()).collect::<Vec<_>>()).collect::<Vec<_>>(),
         "steps": shown_steps(plan).map(step).collect::<Vec<_>>(),
     });
     let mut text = serde_json::to_string_pretty(&value).expect("a value is always JSON");
@@ -129,6 +132,7 @@ fn step(step: &Step) -> Value {
         },
         "cluster": step.unit.cluster.as_str(),
         "stage": step.stage,
+        "wave": step.wave,
         "after": step.after.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "heldBy": step.held_by.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
         "open": step.open.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -156,6 +160,7 @@ fn change(change: &Change) -> Value {
         "by": by.map(author),
         "note": change.note,
         "restarts": change.restarts(),
+        "cutsTraffic": change.cuts_traffic(),
         "takesFields": change.conflicts == Conflicts::Force,
         "fields": change.fields.iter().map(field).collect::<Vec<_>>(),
     })

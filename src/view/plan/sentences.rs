@@ -1,11 +1,11 @@
 //! What a plan means for the mesh, in a few sentences.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::steps::is_first;
 use crate::diagnostic::{counted, listed};
 use crate::graph::UnitKind;
-use crate::plan::{Action, Cause, Mode, Part, Plan, Step};
+use crate::plan::{Action, Cause, Change, Mode, Part, Plan, Step};
 use crate::topology::ClusterName;
 
 /// How many sentences of one sort are written out.
@@ -25,9 +25,16 @@ pub(super) fn heading(plan: &Plan) -> String {
 /// What changes for clusters, gateways and trust; nothing where nothing does.
 pub(super) fn sentences(plan: &Plan) -> Vec<String> {
     let mut sentences = match plan.mode {
-        Mode::Apply => {
-            [joins(plan), gateways(plan), restarts(plan), certificates(plan), drifts(plan)].concat()
-        }
+        Mode::Apply => [
+            joins(plan),
+            gateways(plan),
+            restarts(plan),
+            certificates(plan),
+            trust_cut(plan).into_iter().collect(),
+            waves(plan).into_iter().collect(),
+            drifts(plan),
+        ]
+        .concat(),
         Mode::Destroy => leaves(plan),
     };
     sentences.extend(
@@ -107,7 +114,7 @@ fn certificates(plan: &Plan) -> Vec<String> {
     let reissued: Vec<&str> = plan
         .steps
         .iter()
-        .filter(|step| step.writes().any(is_reissue))
+        .filter(|step| step.writes().any(Change::reissues))
         .map(|step| step.unit.cluster.as_str())
         .collect();
     match reissued.is_empty() {
@@ -118,18 +125,33 @@ fn certificates(plan: &Plan) -> Vec<String> {
     }
 }
 
-/// Whether a change gives a running istiod another certificate.
-pub(super) fn is_reissue(change: &crate::plan::Change) -> bool {
-    change.object.name == "cacerts"
-        && change.object.kind == "Secret"
-        && change.action != Action::Create
-        && change.action.writes()
-        && !change.fields.is_empty()
+/// The root of trust becomes another one.
+fn trust_cut(plan: &Plan) -> Option<String> {
+    let replaced = plan.steps.iter().any(|step| step.writes().any(Change::replaces_root));
+    replaced.then(|| {
+        "the root of trust becomes another one: workloads of the old and of the new refuse each other until all \
+         have restarted"
+            .to_owned()
+    })
+}
+
+/// In which order what restarts something or cuts traffic goes through the clusters.
+fn waves(plan: &Plan) -> Option<String> {
+    let names = |wave: &BTreeSet<ClusterName>| {
+        wave.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" and ")
+    };
+    let mut waves: Vec<String> = plan.waves.iter().take(SHOWN).map(names).collect();
+    if plan.waves.len() > SHOWN {
+        waves.push(format!("{} more", plan.waves.len() - SHOWN));
+    }
+    (plan.waves.len() > 1).then(|| {
+        format!("in {} waves, each healthy before the next: {}", plan.waves.len(), waves.join(", then "))
+    })
 }
 
 /// Objects that others changed.
 fn drifts(plan: &Plan) -> Vec<String> {
-    let is_drift = |change: &&crate::plan::Change| matches!(change.cause, Cause::Drift(_));
+    let is_drift = |change: &&Change| matches!(change.cause, Cause::Drift(_));
     match plan.steps.iter().flat_map(Step::writes).filter(is_drift).count() {
         0 => Vec::new(),
         1 => vec!["1 object differs though the topology did not change: it is set right".to_owned()],

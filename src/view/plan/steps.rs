@@ -52,6 +52,9 @@ pub(super) fn step_words(step: &Step, plan: &Plan) -> StepWords {
     if let Some(waits) = waits(step, plan) {
         details.push(waits);
     }
+    if let Some(wave) = step.wave.filter(|_| plan.waves.len() > 1) {
+        details.push(format!("wave {wave} of {}", plan.waves.len()));
+    }
     if !step.held_by.is_empty() {
         let names: Vec<&str> = step.held_by.iter().map(|name| name.as_str()).collect();
         details.push(format!("held back by {}, which could not be read", names.join(", ")));

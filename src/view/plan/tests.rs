@@ -120,7 +120,7 @@ stage 6
           spec.ports[port=15012,protocol=TCP].name  wrong -> tcp-istiod
 stage 8
   ! cluster1/remote-secret-cluster2        1 object
-      ! Secret istio-system/istio-remote-secret-cluster2    changed by kubectl, 1 hour ago
+      ! Secret istio-system/istio-remote-secret-cluster2    istiod reads the cluster anew; changed by kubectl, 1 hour ago
           data.cluster2  (sha256:f52fbd32) -> (sha256:FINGERPRINT)
 
 11 other units are as they should be.
@@ -217,7 +217,8 @@ fn a_program_gets_a_schema_and_the_same_bytes_each_time() {
         value["steps"][1]["changes"],
         json!([{
             "object": {"group": "apps", "kind": "Deployment", "namespace": "istio-system", "name": "istio-eastwestgateway"},
-            "action": "update", "cause": "topology", "by": null, "note": null, "restarts": false, "takesFields": false,
+            "action": "update", "cause": "topology", "by": null, "note": null, "restarts": false, "cutsTraffic": false,
+            "takesFields": false,
             "fields": [{"path": "spec.replicas", "before": null, "after": {"value": 3}, "by": null}],
         }])
     );
@@ -273,4 +274,51 @@ fn another_version_says_what_restarts_and_tells_what_changes_alike_together() {
             "      ~ 16 objects alike: 15 CustomResourceDefinition, 1 ServiceAccount",
         ]
     );
+}
+
+/// Two primaries whose istiod gets another annotation.
+fn restarted() -> Plan {
+    let text_of = |note: &str| {
+        let values = format!(
+            "charts: embedded, values: {{ istiod: {{ pilot: {{ podAnnotations: {{ note: {note} }} }} }} }}"
+        );
+        example("multi-primary-multi-network.yaml").replace("charts: embedded", &values)
+    };
+    let old = desired(&text_of("a"));
+    let mut world = World::new(&old);
+    world.apply(&old);
+    world.plan(&desired(&text_of("b"))).unwrap()
+}
+
+#[test]
+fn waves_are_told_in_a_sentence_and_at_their_steps() {
+    assert_eq!(
+        text(&restarted(), PLAIN),
+        "\
+Mesh mesh1: 2 clusters, 2 networks, Istio 1.30.3 (embedded charts)
+
+  Deployment istio-system/istiod restarts in cluster1, cluster2
+  in 2 waves, each healthy before the next: cluster1, then cluster2
+
+stage 3
+  ~ cluster1/control-plane    1 of 5 objects    wave 1 of 2
+      ~ Deployment istio-system/istiod    restarts
+          spec.template.metadata.annotations.note  a -> b
+stage 4
+  ~ cluster2/control-plane    1 of 5 objects    wave 2 of 2
+      ~ Deployment istio-system/istiod    restarts
+          spec.template.metadata.annotations.note  a -> b
+
+16 other units are as they should be.
+Plan: 2 to change in 2 steps over 2 stages. 2 workloads restart, nothing is deleted.
+"
+    );
+}
+
+#[test]
+fn a_program_is_told_the_waves_and_each_step_its_own() {
+    let value: Value = serde_json::from_str(&json(&restarted())).unwrap();
+    assert_eq!(value["waves"], json!([["cluster1"], ["cluster2"]]));
+    let waves: Vec<&Value> = value["steps"].as_array().unwrap().iter().map(|step| &step["wave"]).collect();
+    assert_eq!(waves, [1, 2]);
 }

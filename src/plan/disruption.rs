@@ -1,0 +1,149 @@
+//! What a change does to a mesh that runs: whether it restarts, cuts or turns away.
+//!
+//! Changes enter, answers leave. What disrupts goes in waves and is told first; what is new disrupts
+//! nothing.
+
+use super::{Action, Change, FieldChange, Shown, Step};
+use crate::object::ObjectRef;
+
+/// The Secret from which istiod takes its intermediate.
+pub(super) const INTERMEDIATE_SECRET: &str = "cacerts";
+
+/// What the names of remote secrets begin with.
+const REMOTE_SECRET: &str = "istio-remote-secret-";
+
+/// The label by which istiod knows a cluster's network.
+const NETWORK_LABEL: &str = "metadata.labels[\"topology.istio.io/network\"]";
+
+impl Change {
+    /// Whether pods start anew because of it: a workload's template changes.
+    pub fn restarts(&self) -> bool {
+        if !is_workload(&self.object) {
+            return false;
+        }
+        match self.action {
+            Action::Replace => true,
+            Action::Adopt | Action::Update => self.touches("spec.template"),
+            Action::Create | Action::Delete | Action::Release | Action::Keep | Action::NoOp => false,
+        }
+    }
+
+    /// Whether connections through the object break: the way in is not there for a while, or leads elsewhere.
+    pub fn cuts_traffic(&self) -> bool {
+        let is_a_way = matches!(
+            self.object.kind.as_str(),
+            "Service" | "Gateway" | "VirtualService" | "Endpoints" | "EndpointSlice"
+        );
+        match self.action {
+            Action::Delete | Action::Replace => is_a_way,
+            Action::Adopt | Action::Update => self.fields.iter().any(|field| self.leads_elsewhere(field)),
+            Action::Create | Action::Release | Action::Keep | Action::NoOp => false,
+        }
+    }
+
+    fn leads_elsewhere(&self, field: &FieldChange) -> bool {
+        let path = field.path.as_str();
+        match self.object.kind.as_str() {
+            // A port that comes to others, or gets another name, moves nobody.
+            "Service" if path.starts_with("spec.ports") => {
+                field.before.is_some() && !path.ends_with(".name") && !path.ends_with(".appProtocol")
+            }
+            "Service" => [
+                "spec.type",
+                "spec.selector",
+                "spec.clusterIP",
+                "spec.external",
+                "spec.internalTrafficPolicy",
+                "spec.loadBalancer",
+            ]
+            .iter()
+            .any(|start| path.starts_with(start)),
+            "Gateway" | "VirtualService" => path.starts_with("spec") && field.before.is_some(),
+            // Endpoints of the cluster move to another network for all others at once. Those that take
+            // an address of istiod keep the connections that they have, so they cut nothing.
+            "Namespace" => path == NETWORK_LABEL && field.before.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether istiod drops a cluster and reads it anew: another kubeconfig of it. Up to 1.29 the old one
+    /// is stopped first, and its endpoints are gone until the new one has synced
+    /// (`pkg/kube/multicluster/secretcontroller.go`).
+    pub fn reregisters(&self) -> bool {
+        self.object.kind == "Secret"
+            && self.object.name.starts_with(REMOTE_SECRET)
+            && match self.action {
+                Action::Replace => true,
+                Action::Adopt | Action::Update => self.touches("data"),
+                Action::Create | Action::Delete | Action::Release | Action::Keep | Action::NoOp => false,
+            }
+    }
+
+    /// Whether a running istiod gets another certificate to sign with.
+    pub fn reissues(&self) -> bool {
+        self.is_intermediate()
+            && !self.fields.is_empty()
+            && matches!(self.action, Action::Adopt | Action::Update | Action::Replace)
+    }
+
+    /// Whether the root itself becomes another one. istiod takes a new intermediate of the same root by
+    /// itself, and a new root only when it starts.
+    pub fn replaces_root(&self) -> bool {
+        self.is_intermediate()
+            && match self.action {
+                Action::Adopt | Action::Update | Action::Replace => self.touches("data[\"root-cert.pem\"]"),
+                Action::Delete => true,
+                Action::Create | Action::Release | Action::Keep | Action::NoOp => false,
+            }
+    }
+
+    fn is_intermediate(&self) -> bool {
+        self.object.kind == "Secret" && self.object.name == INTERMEDIATE_SECRET
+    }
+
+    /// Whether plain text is refused from now on where it was taken before.
+    fn refuses_plain_text(&self) -> bool {
+        let strict = |value: &Option<Shown>| matches!(value, Some(Shown::Value(value)) if value.as_str() == Some("STRICT"));
+        self.object.kind == "PeerAuthentication"
+            && match self.action {
+                Action::Create => true,
+                Action::Adopt | Action::Update => self.fields.iter().any(|field| {
+                    field.path == "spec.mtls.mode" && strict(&field.after) && !strict(&field.before)
+                }),
+                Action::Replace | Action::Delete | Action::Release | Action::Keep | Action::NoOp => false,
+            }
+    }
+
+    fn touches(&self, start: &str) -> bool {
+        self.fields.iter().any(|field| field.path.starts_with(start))
+    }
+}
+
+impl Step {
+    /// Whether it restarts something or cuts traffic.
+    pub fn disrupts(&self) -> bool {
+        self.writes().any(|change| {
+            change.restarts() || change.cuts_traffic() || change.reregisters() || change.replaces_root()
+        }) || self.refuses_plain_text().is_some()
+    }
+
+    /// The change by which a mesh that runs refuses plain text from now on.
+    pub fn refuses_plain_text(&self) -> Option<&Change> {
+        self.runs_already().then(|| self.writes().find(|change| change.refuses_plain_text())).flatten()
+    }
+
+    /// Whether pods of it that were there before are not yet as they should be.
+    pub(super) fn is_rolling_out(&self) -> bool {
+        self.unmet.is_some() && self.runs_already()
+    }
+
+    /// Whether its workload is there.
+    fn runs_already(&self) -> bool {
+        let mut workloads = self.changes.iter().filter(|change| is_workload(&change.object));
+        workloads.any(|change| change.action != Action::Create)
+    }
+}
+
+fn is_workload(object: &ObjectRef) -> bool {
+    matches!(object.kind.as_str(), "Deployment" | "DaemonSet" | "StatefulSet")
+}
