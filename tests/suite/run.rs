@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use stolos::sandbox::{Clock, Sandbox, SandboxCluster, SystemClock};
 
+use crate::support::back_end::{BackEnd, on_both_back_ends};
 use crate::support::command::{scratch, stolos};
+use crate::support::commands::Commands;
+use crate::support::found;
+use crate::support::golden;
 use crate::support::meshes::topology_text;
 
 const FILE: &str = "primary-remote-multi-network.yaml";
@@ -16,29 +20,41 @@ fn folder(test: &str) -> PathBuf {
     folder
 }
 
-#[test]
-fn a_mesh_is_applied_planned_clean_and_destroyed() {
-    let folder = folder("run-there-and-back");
-    let applied = stolos(&folder, &["apply", "--sandbox", "--auto-approve", "mesh.yaml"]);
+on_both_back_ends!(
+    a_mesh_is_applied_planned_clean_and_destroyed,
+    nobody_is_asked_without_a_terminal_and_nothing_is_changed,
+    no_output_of_a_run_holds_a_secret,
+);
+
+/// Commands on the topology that most tests take.
+async fn commands(on: BackEnd, test: &str) -> Commands {
+    Commands::on(on, test, &topology_text(FILE)).await
+}
+
+async fn a_mesh_is_applied_planned_clean_and_destroyed(on: BackEnd) {
+    let commands = commands(on, "run-there-and-back").await;
+    let reach = commands.reach();
+    let planned = commands.stolos(&["plan", "--detailed-exitcode"]);
+    assert_eq!(planned.code, Some(2), "{planned}");
+    assert_eq!(planned.stderr, format!("Apply it with: stolos apply {reach} mesh.yaml\n"));
+    golden::assert_file("primary-remote-multi-network/plan.txt", &planned.stdout);
+    let applied = commands.stolos(&["apply", "--auto-approve"]);
     assert_eq!(applied.code, Some(0), "{applied}");
-    assert!(applied.stderr.ends_with("Check it with: stolos plan --sandbox mesh.yaml\n"), "{applied}");
+    let next = format!("Check it with: stolos plan {reach} mesh.yaml\n");
+    assert!(applied.stderr.ends_with(&next), "{applied}");
     let no_changes = "\
 Mesh mesh1: 2 clusters, 2 networks, Istio 1.30.3 (embedded charts)
 
 No changes. 2 clusters are as the topology asks.
 [exit 0]
 ";
-    for arguments in [
-        ["plan", "--sandbox", "--detailed-exitcode", "mesh.yaml"],
-        ["apply", "--sandbox", "--auto-approve", "mesh.yaml"],
-    ] {
-        assert_eq!(stolos(&folder, &arguments).to_string(), no_changes);
+    for words in [["plan", "--detailed-exitcode"], ["apply", "--auto-approve"]] {
+        assert_eq!(commands.stolos(&words).to_string(), no_changes);
     }
-    let destroyed = stolos(&folder, &["destroy", "--sandbox", "--auto-approve", "mesh.yaml"]);
+    let destroyed = commands.stolos(&["destroy", "--auto-approve"]);
     assert_eq!(destroyed.code, Some(0), "{destroyed}");
-    let again = stolos(&folder, &["destroy", "--sandbox", "--auto-approve", "mesh.yaml"]);
     assert_eq!(
-        again.to_string(),
+        commands.stolos(&["destroy", "--auto-approve"]).to_string(),
         "\
 Mesh mesh1: 2 clusters, 2 networks, Istio 1.30.3 (embedded charts)
 
@@ -48,45 +64,30 @@ Nothing to destroy. No cluster holds anything of this mesh.
     );
 }
 
-#[test]
-fn what_a_change_asks_for_is_a_code_of_its_own() {
-    let folder = folder("run-changes");
-    let planned = stolos(&folder, &["plan", "--sandbox", "--detailed-exitcode", "mesh.yaml"]);
-    assert_eq!(planned.code, Some(2), "{planned}");
-    assert_eq!(planned.stderr, "Apply it with: stolos apply --sandbox mesh.yaml\n");
-}
-
-#[test]
-fn nobody_is_asked_without_a_terminal_and_nothing_is_changed() {
-    let folder = folder("run-no-terminal");
+async fn nobody_is_asked_without_a_terminal_and_nothing_is_changed(on: BackEnd) {
+    let commands = commands(on, "run-no-terminal").await;
+    let reach = commands.reach();
     for verb in ["apply", "destroy"] {
         if verb == "destroy" {
-            let applied = stolos(&folder, &["apply", "--sandbox", "--auto-approve", "mesh.yaml"]);
+            let applied = commands.stolos(&["apply", "--auto-approve"]);
             assert_eq!(applied.code, Some(0), "{applied}");
         }
-        let refused = stolos(&folder, &[verb, "--sandbox", "mesh.yaml"]);
+        let refused = commands.stolos(&[verb]);
         assert_eq!(refused.code, Some(1));
         assert_eq!(
             refused.stderr,
             format!(
                 "\
 error[approval-missing]: stolos {verb} asks on a terminal, and there is none
-  help: stolos {verb} --auto-approve --sandbox mesh.yaml
+  help: stolos {verb} --auto-approve {reach} mesh.yaml
         stolos explain approval-missing
 "
             )
         );
-        let planned = stolos(&folder, &["plan", "--sandbox", "--detailed-exitcode", "mesh.yaml"]);
+        let planned = commands.stolos(&["plan", "--detailed-exitcode"]);
         let expected = if verb == "destroy" { 0 } else { 2 };
         assert_eq!(planned.code, Some(expected), "{planned}");
     }
-}
-
-fn journals(folder: &std::path::Path) -> Vec<Vec<u8>> {
-    ["cluster1", "cluster2"]
-        .iter()
-        .map(|name| std::fs::read(folder.join(format!(".stolos/sandbox/{name}.jsonl"))).unwrap_or_default())
-        .collect()
 }
 
 #[test]
@@ -178,36 +179,51 @@ fn the_second_of_two_commands_on_one_sandbox_is_refused() {
     assert_eq!(planned.code, Some(0), "{planned}");
 }
 
-#[test]
-fn no_output_of_a_run_holds_a_secret() {
-    let folder = folder("run-canary");
+async fn no_output_of_a_run_holds_a_secret(on: BackEnd) {
+    let commands = commands(on, "run-canary").await;
     let mut said = String::new();
-    for arguments in [
-        &["apply", "--sandbox", "--auto-approve", "mesh.yaml"][..],
-        &["plan", "--sandbox", "--format", "json", "mesh.yaml"],
-        &["plan", "--sandbox", "--format", "markdown", "mesh.yaml"],
-        &["plan", "--sandbox", "--out", "empty.plan", "mesh.yaml"],
-        &["plan", "--sandbox", "--destroy", "--out", "destroy.plan", "mesh.yaml"],
-        &["show", "destroy.plan"],
-        &["destroy", "--sandbox", "mesh.yaml"],
+    for words in [
+        &["apply", "--auto-approve"][..],
+        &["plan", "--format", "json"],
+        &["plan", "--format", "markdown"],
+        &["plan", "--out", "empty.plan"],
+        &["plan", "--destroy", "--out", "destroy.plan"],
+        &["destroy"],
     ] {
-        said.push_str(&stolos(&folder, arguments).to_string());
+        said.push_str(&commands.stolos(words).to_string());
     }
+    said.push_str(&stolos(&commands.folder, &["show", "destroy.plan"]).to_string());
     for plan in ["empty.plan", "destroy.plan"] {
-        said.push_str(&std::fs::read_to_string(folder.join(plan)).expect("a saved plan"));
+        said.push_str(&std::fs::read_to_string(commands.folder.join(plan)).expect("a saved plan"));
     }
     let mut secrets = 0;
-    for journal in journals(&folder) {
-        for line in String::from_utf8(journal).expect("text").lines() {
-            let value: serde_json::Value = serde_json::from_str(line).expect("a line of a journal");
-            each_secret_text(&value, &mut |text| {
-                secrets += 1;
-                assert!(!said.contains(text), "a value of a Secret was printed");
-            });
-        }
+    for value in kept(&commands).await {
+        each_secret_text(&value, &mut |text| {
+            secrets += 1;
+            assert!(!said.contains(text), "a value of a Secret was printed");
+        });
     }
     assert!(secrets > 10, "{secrets}");
     assert!(!said.contains("PRIVATE KEY"));
+}
+
+/// Everything that clusters keep: lines of journals, or live objects.
+async fn kept(commands: &Commands) -> Vec<serde_json::Value> {
+    let mut values = Vec::new();
+    for cluster in ["cluster1", "cluster2"] {
+        match &commands.lent {
+            Some(lent) => {
+                let found = found::all(&lent.servers().raw(cluster).await).await;
+                values.extend(found.into_iter().map(|found| found.object.into_value()));
+            }
+            None => {
+                let journal = commands.folder.join(format!(".stolos/sandbox/{cluster}.jsonl"));
+                let lines = std::fs::read_to_string(journal).expect("a journal");
+                values.extend(lines.lines().map(|line| serde_json::from_str(line).expect("a line")));
+            }
+        }
+    }
+    values
 }
 
 /// Visits the values of every Secret in a tree, as they stand there and decoded.

@@ -2,6 +2,7 @@
 
 pub(crate) mod back_end;
 pub(crate) mod command;
+pub(crate) mod commands;
 pub(crate) mod dataplane;
 pub(crate) mod found;
 pub(crate) mod golden;

@@ -44,7 +44,8 @@ impl DataPlane {
             let mirror = Arc::new(Mirror::new(name, id, authority, servers.raw(name).await));
             tasks.extend(mirror::follow(&mirror, &clusters[name.as_str()]));
             let controlled: Arc<dyn Controlled> = Arc::<Mirror>::clone(&mirror);
-            members.push(Member::new(controlled));
+            let servers = vec![servers.server(name).url().to_owned()];
+            members.push(Member { cluster: controlled, servers });
             mirrors.insert(name.clone(), mirror);
         }
         let controllers = Arc::new(controllers::start(members));
