@@ -13,6 +13,7 @@ use crate::object::ObjectRef;
 use crate::plan::{
     Action, Change, Conflicts, Inventory, InventoryEntry, Mode, Plan, PlannedCluster, inventory_ref,
 };
+use crate::topology::ClusterName;
 
 /// The inventory of one cluster.
 pub(super) struct Ledger {
@@ -32,11 +33,21 @@ struct Book {
     planned: BTreeMap<ObjectRef, InventoryEntry>,
     /// Whether what is planned has been written.
     opened: bool,
+    /// Whether the namespace in which it lies is kept, because it names what nobody could look into.
+    stays: bool,
 }
 
-impl Ledger {
+/// Whether inventories are not what they should be although the plan has nothing to do: an earlier run was
+/// cut off before its last writes, which are those of the inventories.
+pub fn inventories_lag(plan: &Plan) -> bool {
+    let read = plan.clusters.iter().filter(|(name, _)| !plan.unknown.contains_key(*name));
+    let mut books = read.map(|(name, facts)| Book::of(name, facts, plan));
+    books.any(|book| book.written.as_ref().is_some_and(|written| *written != book.now))
+}
+
+impl Book {
     /// What the plan means for the inventory of a cluster.
-    pub(super) fn new(cluster: Cluster, facts: &PlannedCluster, plan: &Plan, saved: Option<String>) -> Self {
+    fn of(cluster: &ClusterName, facts: &PlannedCluster, plan: &Plan) -> Self {
         let mut now = facts.inventory.clone().unwrap_or_default();
         if let Some(uid) = &facts.uid {
             now.cluster_uid.clone_from(uid);
@@ -44,7 +55,7 @@ impl Ledger {
         now.members = plan.clusters.keys().map(|name| name.as_str().to_owned()).collect();
         let mut planned = BTreeMap::new();
         let mut named = BTreeSet::new();
-        for step in plan.steps.iter().filter(|step| step.unit.cluster == *cluster.name()) {
+        for step in plan.steps.iter().filter(|step| step.unit.cluster == *cluster) {
             for change in &step.changes {
                 named.insert(&change.object);
                 let known = now.entries.get(&change.object);
@@ -62,7 +73,9 @@ impl Ledger {
                         planned.insert(change.object.clone(), entry);
                     }
                     // What a destroy keeps is said in its plan, and is nobody's from then on.
-                    (Action::Keep, None) if plan.mode == Mode::Destroy => {
+                    (Action::Keep, None)
+                        if plan.mode == Mode::Destroy && !facts.goes_on_to_name(&change.object) =>
+                    {
                         now.entries.remove(&change.object);
                     }
                     (_, None) => {}
@@ -71,7 +84,20 @@ impl Ledger {
         }
         // What the inventory has and the plan does not name is gone already.
         now.entries.retain(|object, _| named.contains(object));
-        let book = Book { written: facts.inventory.clone(), now, planned, opened: false };
+        Self {
+            written: facts.inventory.clone(),
+            now,
+            planned,
+            opened: false,
+            stays: !facts.unseen.is_empty(),
+        }
+    }
+}
+
+impl Ledger {
+    /// The inventory of a cluster before the plan is run.
+    pub(super) fn new(cluster: Cluster, facts: &PlannedCluster, plan: &Plan, saved: Option<String>) -> Self {
+        let book = Book::of(cluster.name(), facts, plan);
         Self { cluster, mesh: plan.mesh.clone(), saved, book: Mutex::new(book) }
     }
 
@@ -136,7 +162,8 @@ impl Ledger {
         }
         // A namespace that is going takes nothing in any more, and the inventory goes with it. Until then what
         // stands written is how the next run finds the namespace.
-        if mode == Mode::Destroy && book.now.entries.keys().all(|object| self.is_mesh_namespace(object)) {
+        let goes = |object: &ObjectRef| self.is_mesh_namespace(object);
+        if mode == Mode::Destroy && !book.stays && book.now.entries.keys().all(goes) {
             return Ok(());
         }
         // Without an inventory and without a namespace to put one in there was nothing to record.

@@ -59,7 +59,8 @@ impl Mint {
         if minted(Minted::CaKey) || minted(Minted::CaCertificate) || minted(Minted::CertificateChain) {
             let id =
                 plan.clusters.get(&unit.cluster).map_or(unit.cluster.as_str(), |cluster| &cluster.facts.id);
-            let issued = root.issue(id, &plan.mesh.trust_domain, Timestamp::now()).map_err(fault)?;
+            let now = agreed(cluster_of(&unit.cluster).as_ref()).max(root.certificate().not_before());
+            let issued = root.issue(id, &plan.mesh.trust_domain, now.min(Timestamp::now())).map_err(fault)?;
             give(Minted::CaCertificate, &issued.ca_certificate);
             give(Minted::CaKey, issued.ca_key.expose());
             give(Minted::CertificateChain, &issued.certificate_chain);
@@ -116,12 +117,19 @@ impl Mint {
                 if cluster.get(&secret).await?.is_some() {
                     return Err(diverged("it exists by now"));
                 }
-                Root::generate(&plan.mesh.id, Timestamp::now()).map_err(fault)?
+                Root::generate(&plan.mesh.id, agreed(Some(&cluster))).map_err(fault)?
             }
         };
         *known = Some(root.clone());
         Ok(root)
     }
+}
+
+/// Now, or as late as it is for a cluster whose clock is behind ours: a certificate that is not valid
+/// there yet is one that its istiod does not start with.
+fn agreed(cluster: Option<&Cluster>) -> Timestamp {
+    let ours = Timestamp::now();
+    cluster.map_or(ours, |cluster| cluster.time().min(ours))
 }
 
 /// The root in its Secret.

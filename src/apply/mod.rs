@@ -26,5 +26,6 @@ mod wait;
 pub use codes::CODES;
 pub use error::ApplyError;
 pub use event::{Counts, Event, Outcome};
+pub use ledger::inventories_lag;
 pub use run::{Job, Options, Stop, run};
 pub use summary::{StepOutcome, Summary};

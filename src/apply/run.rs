@@ -23,6 +23,9 @@ use crate::trust::Root;
 
 /// How many inventories are written at once in the end.
 const LEDGERS: usize = 16;
+/// For how long a cluster is tried again that was there when the plan was made: an API server that
+/// restarts is back by then.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How a plan is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,8 +129,11 @@ enum State {
 ///
 /// Each thing that happens is sent to `events`; `stop` is looked at before each step and each
 /// wave of requests, and while waiting.
-pub async fn run(job: Job, events: mpsc::UnboundedSender<Event>, stop: watch::Receiver<Stop>) -> Summary {
+pub async fn run(mut job: Job, events: mpsc::UnboundedSender<Event>, stop: watch::Receiver<Stop>) -> Summary {
     let start = Instant::now();
+    let patience = PATIENCE.min(job.options.timeout);
+    job.clusters =
+        job.clusters.into_iter().map(|(name, door)| (name, door.with_patience(patience))).collect();
     let ledgers = ledgers(&job);
     let run = Arc::new(Run {
         options: job.options,

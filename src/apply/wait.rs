@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Stop;
 use crate::cluster::{Cluster, ClusterError, Fault, Seen, Selection};
+use crate::diagnostic::listed;
 use crate::object::{GroupKind, Object, ObjectRef};
 use crate::plan::Unmet;
 use crate::topology::ClusterName;
@@ -129,7 +130,8 @@ impl Wait<'_> {
             }
             tokio::select! {
                 () = tokio::time::sleep_until(self.deadline.at) => {
-                    let unmet = unmet.or_else(|| match look(seen) {
+                    // What is lacked is known only where every cluster has said what there is.
+                    let unmet = unmet.or_else(|| unanswered(&silent)).or_else(|| match look(seen) {
                         Look::Met => None,
                         Look::Lacks(unmet) | Look::Vain(unmet) => Some(unmet),
                     });
@@ -143,7 +145,10 @@ impl Wait<'_> {
                         note(seen, &field, &fields[&field], news);
                     }
                     Some((_, Err(error))) => return Err(error),
-                    None => return Ok(Waited::Timeout(unmet.unwrap_or_else(|| self.unseen()))),
+                    None => {
+                        let unmet = unmet.or_else(|| unanswered(&silent));
+                        return Ok(Waited::Timeout(unmet.unwrap_or_else(|| self.unseen())));
+                    }
                 },
             }
         }
@@ -170,6 +175,15 @@ impl Wait<'_> {
         };
         Unmet { what, facts: Vec::new() }
     }
+}
+
+/// Which clusters have not said what there is of what is watched; none where all have.
+fn unanswered(silent: &BTreeSet<Field>) -> Option<Unmet> {
+    let mut clusters: Vec<&str> = silent.iter().map(|field| field.cluster.as_str()).collect();
+    clusters.dedup();
+    let asked = |field: &Field| format!("{} was asked to list {}", field.cluster, field.kind);
+    let facts: Vec<String> = silent.iter().map(asked).collect();
+    (!clusters.is_empty()).then(|| Unmet { what: format!("{} to answer", listed(clusters)), facts })
 }
 
 /// Passes on what one watch sees. A kind that is not served has no objects.

@@ -130,10 +130,13 @@ pub(super) async fn carry_out(
 ) -> Result<Exit, Stop> {
     let Run { plan, again, check, approval, saved } = run;
     terminal.data(&view::plan::text(&plan, terminal.data_look()))?;
-    if is_over(&plan) {
+    let is_record = is_over(&plan) && plan.mode == Mode::Apply && apply::inventories_lag(&plan);
+    if is_over(&plan) && !is_record {
         return Ok(if plan.is_incomplete() { Exit::Incomplete } else { Exit::Done });
     }
+    // What is only recorded is no change that anybody could object to.
     if let Approval::Asked(words) = approval
+        && !is_record
         && !approved(words, &again, terminal)?
     {
         terminal.talk("Nothing was changed.\n");

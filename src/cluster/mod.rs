@@ -12,6 +12,7 @@ mod codes;
 mod contents;
 mod dry_run;
 mod error;
+mod patience;
 mod status;
 mod survey;
 mod together;

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::address::{self, Query, Selection};
-use super::client::{Answer, Call};
+use super::client::Call;
+use super::patience::{self, Hope, Patience};
 use super::status::{self, Privacy};
 use super::{ClusterError, Fault, Transport, TransportError, Watch};
 use crate::object::{GroupKind, KindInfo, Object, ObjectRef};
@@ -19,14 +20,10 @@ use crate::topology::ClusterName;
 /// Our name as a field manager.
 pub const FIELD_MANAGER: &str = "stolos";
 
-/// How often a request is sent at most.
-const ATTEMPTS: u32 = 4;
-/// The pause before the second attempt; each further one is twice as long.
-const PAUSE: Duration = Duration::from_millis(200);
-/// The longest pause that a server may ask for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// What we speak.
 pub(super) const JSON: &str = "application/json";
+/// A server-side apply.
+const APPLY: &str = "application/apply-patch+yaml";
 /// How many objects one page of a list holds.
 pub(super) const PAGE: &str = "500";
 
@@ -39,6 +36,7 @@ pub struct Cluster {
     sent: Arc<AtomicUsize>,
     /// What its clock said, and when it did.
     told: Arc<Mutex<Option<(Timestamp, Instant)>>>,
+    pub(super) patience: Patience,
 }
 
 /// How an object is applied.
@@ -88,7 +86,21 @@ pub(super) struct Asked {
 impl Cluster {
     /// A cluster behind a transport. `server` is the API address that other clusters use.
     pub fn new(name: ClusterName, server: impl Into<String>, transport: Transport) -> Self {
-        Self { name, server: server.into(), transport, sent: Arc::default(), told: Arc::default() }
+        Self {
+            name,
+            server: server.into(),
+            transport,
+            sent: Arc::default(),
+            told: Arc::default(),
+            patience: Patience::default(),
+        }
+    }
+
+    /// The same cluster, which is tried again for so long where it is away: an API server may be
+    /// restarting. Otherwise a request is sent a few times within two seconds.
+    #[must_use]
+    pub fn with_patience(self, lasting: Duration) -> Self {
+        Self { patience: Patience::of(lasting), ..self }
     }
 
     /// Its name in the topology.
@@ -225,7 +237,7 @@ impl Cluster {
             path: query.on(&address::object(info, version, &reference)),
             accept: JSON,
             // JSON is YAML.
-            content_type: "application/apply-patch+yaml",
+            content_type: APPLY,
             body: Value::Object(object.as_map().clone()).to_string().into_bytes(),
         };
         let body = self.ask(&asked, call).await?;
@@ -334,35 +346,37 @@ impl Cluster {
         self.error(&Asked::open(&format!("watch {kind}"), &kind.to_string()), 1, fault)
     }
 
-    /// Sends a request until it is answered, a few times at most. All our requests may be
+    /// Sends a request until it is answered, as often as patience allows. All our requests may be
     /// sent twice: reads, server-side applies, patches of one version, and deletes of one UID.
     pub(super) async fn ask(&self, asked: &Asked, call: Call) -> Result<Value, ClusterError> {
-        let mut pause = PAUSE;
-        let mut attempt = 1;
+        let mut attempts = self.patience.attempts();
         loop {
             self.sent.fetch_add(1, Ordering::Relaxed);
-            let (fault, wait) = match self.transport.send(&call).await {
+            let (fault, hope, pause) = match self.transport.send(&call).await {
                 Ok(answer) => {
                     self.note_time(answer.date);
                     match status::read(&answer, &asked.kind, asked.privacy) {
-                        Ok(body) => return Ok(body),
+                        Ok(body) => {
+                            self.patience.is_back();
+                            return Ok(body);
+                        }
                         Err(fault) => {
-                            let wait = again_after(&call, &answer, &fault, pause);
-                            (fault, wait)
+                            let hope = hope_after(&call, &fault);
+                            (fault, hope, answer.retry_after.map(Duration::from_secs))
                         }
                     }
                 }
                 Err(error) => {
-                    let wait = matches!(error, TransportError::Broken(_)).then_some(pause);
-                    (unreached(error), wait)
+                    let hope = hope_without_answer(&error);
+                    (unreached(error), hope, None)
                 }
             };
-            match wait {
-                Some(wait) if attempt < ATTEMPTS => tokio::time::sleep(wait).await,
-                Some(_) | None => return Err(self.error(asked, attempt, fault)),
+            if !attempts.again(hope, pause).await {
+                if matches!(fault, Fault::Unreachable(_) | Fault::Silent(_)) {
+                    self.patience.is_gone();
+                }
+                return Err(self.error(asked, attempts.count, fault));
             }
-            attempt += 1;
-            pause *= 2;
         }
     }
 
@@ -426,16 +440,25 @@ pub(super) fn get(path: String) -> Call {
     Call { method: Method::GET, path, accept: JSON, content_type: JSON, body: Vec::new() }
 }
 
-/// How long to wait before the request is sent again; none where that would not help.
-fn again_after(call: &Call, answer: &Answer, fault: &Fault, pause: Duration) -> Option<Duration> {
-    let passing = match fault {
+/// What hope there is after an answer.
+fn hope_after(call: &Call, fault: &Fault) -> Hope {
+    match fault {
         // What is there already does not go away by itself.
-        Fault::Server { status: 409, .. } if call.method == Method::POST => false,
-        Fault::Server { status, .. } => matches!(status, 409 | 429 | 500 | 502 | 503 | 504),
-        _ => false,
-    };
-    let asked = answer.retry_after.map(Duration::from_secs).unwrap_or_default();
-    passing.then(|| asked.max(pause).min(LONGEST_PAUSE))
+        Fault::Server { status: 409, .. } if call.method == Method::POST => Hope::None,
+        // Others wrote the object at the same moment, and the request does not depend on what they wrote.
+        Fault::Changed if call.content_type == APPLY => Hope::Now,
+        fault => patience::hope(fault),
+    }
+}
+
+/// What hope there is where nothing was answered.
+fn hope_without_answer(error: &TransportError) -> Hope {
+    match error {
+        TransportError::Broken(_) => Hope::Soon,
+        // Each attempt takes long by itself.
+        TransportError::Refused(_) | TransportError::Silent(_) => Hope::Later,
+        TransportError::Credentials(_) => Hope::None,
+    }
 }
 
 fn unreached(error: TransportError) -> Fault {

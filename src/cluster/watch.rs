@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::client::Lines;
 use super::status::{self, Privacy};
@@ -38,8 +39,10 @@ pub struct Watch {
     /// From where the next stream goes on; none before the first list.
     version: Option<String>,
     lines: Option<Lines>,
-    /// Streams in a row that ended or broke before they said anything.
+    /// Streams in a row that broke before they said anything.
     failures: u32,
+    /// Since when.
+    failing: Instant,
 }
 
 /// What one line of a stream says.
@@ -53,7 +56,7 @@ enum Line {
 
 impl Watch {
     pub(super) fn new(cluster: Cluster, kind: GroupKind, selection: Selection) -> Self {
-        Self { cluster, kind, selection, version: None, lines: None, failures: 0 }
+        Self { cluster, kind, selection, version: None, lines: None, failures: 0, failing: Instant::now() }
     }
 
     /// The next thing seen. Safe to cancel: nothing is lost.
@@ -70,7 +73,10 @@ impl Watch {
                     return Ok(seen);
                 }
                 Ok(Some(Line::Bookmark)) => self.failures = 0,
-                Ok(Some(Line::Expired)) => self.version = None,
+                Ok(Some(Line::Expired)) => {
+                    self.lines = None;
+                    self.version = None;
+                }
                 Ok(None) => {
                     self.lines = None;
                     // A quiet stream ends after a minute; one that ends at once must not be a busy loop.
@@ -80,10 +86,19 @@ impl Watch {
                     self.lines = None;
                     match &error.fault {
                         Fault::Expired => self.version = None,
-                        Fault::Unreachable(_) | Fault::Silent(_) | Fault::Server { .. }
-                            if self.failures < FAILURES =>
-                        {
-                            tokio::time::sleep(PAUSE * 2_u32.pow(self.failures)).await;
+                        Fault::Unreachable(_) | Fault::Silent(_) | Fault::Server { .. } => {
+                            if self.failures == 0 {
+                                self.failing = Instant::now();
+                            }
+                            let pause = PAUSE * 2_u32.pow(self.failures.min(FAILURES - 1));
+                            let is_soon = self.failures < FAILURES;
+                            if !is_soon && self.cluster.patience.left(self.failing) < pause {
+                                if !matches!(error.fault, Fault::Server { .. }) {
+                                    self.cluster.patience.is_gone();
+                                }
+                                return Err(ClusterError { attempts: self.failures + 1, ..error });
+                            }
+                            tokio::time::sleep(pause).await;
                             self.failures += 1;
                         }
                         _ => return Err(error),

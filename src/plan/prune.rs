@@ -96,6 +96,12 @@ fn holding(
     if !matches!(object.kind.as_str(), "Namespace" | "CustomResourceDefinition") {
         return Fate::Deleted;
     }
+    let is_where_the_inventory_lies = object.kind == "Namespace" && object.name == desired.mesh.namespace;
+    if let Some(other) = cluster.unseen.keys().find(|other| *other != object)
+        && is_where_the_inventory_lies
+    {
+        return Fate::Kept(format!("is kept: the inventory in it still names {other}"));
+    }
     match foreign(desired, cluster, inventory, object, leaving) {
         None => {
             let why = cluster.unseen.get(object).map(|why| format!(": {why}")).unwrap_or_default();

@@ -10,6 +10,7 @@ use super::{Action, Change, Inventory};
 use crate::compile::{DesiredCluster, DesiredUnit, Hole, MeshFacts, Values};
 use crate::diagnostic::Failure;
 use crate::graph::{Unit, UnknownUnit};
+use crate::object::ObjectRef;
 use crate::topology::ClusterName;
 
 /// Which way a plan goes.
@@ -55,6 +56,9 @@ pub struct PlannedCluster {
     pub uid: Option<String>,
     /// The inventory that the last apply left.
     pub inventory: Option<Inventory>,
+    /// What would go if it were known what it holds. It stays where it is and in the inventory, so that
+    /// the next run looks again.
+    pub unseen: BTreeSet<ObjectRef>,
 }
 
 /// Whom the certificates that a plan issues go back to.
@@ -159,6 +163,14 @@ pub struct Unmet {
     pub facts: Vec<String>,
 }
 
+impl PlannedCluster {
+    /// Whether what a destroy keeps stays in the inventory: what nobody could look into, and the namespace
+    /// in which the inventory lies that names it.
+    pub fn goes_on_to_name(&self, object: &ObjectRef) -> bool {
+        !self.unseen.is_empty() && (self.unseen.contains(object) || object.kind == "Namespace")
+    }
+}
+
 impl Step {
     /// What names it.
     pub fn id(&self) -> StepId {
@@ -182,9 +194,9 @@ impl Plan {
         self.steps.iter().all(Step::is_done)
     }
 
-    /// Whether a cluster could not be read.
+    /// Whether a cluster could not be read, or something in one could not be looked into.
     pub fn is_incomplete(&self) -> bool {
-        !self.unknown.is_empty()
+        !self.unknown.is_empty() || self.clusters.values().any(|cluster| !cluster.unseen.is_empty())
     }
 
     /// How many objects each action befalls.

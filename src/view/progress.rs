@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::diagnostics::{self, Look};
 use crate::apply::{Counts, Event, Outcome, StepOutcome, Summary};
-use crate::diagnostic::{Failure, counted, lasting};
+use crate::diagnostic::{Failure, counted, lasting, listed};
 use crate::graph::Unit;
 use crate::plan::{Mode, Plan, StepId};
 
@@ -208,7 +208,11 @@ pub fn summary(plan: &Plan, summary: &Summary, again: &str, check: &str, look: L
         Mode::Apply => "Applied",
         Mode::Destroy => "Destroyed",
     };
-    if done > 0 || summary.is_complete() {
+    if plan.mode == Mode::Apply && plan.is_empty() {
+        if summary.is_complete() {
+            text.push_str("Recorded: an earlier run had not brought its inventories to the end.\n");
+        }
+    } else if done > 0 || summary.is_complete() {
         text.push_str(&format!(
             "{verb}: {} in {}, {}.\n",
             outcome_words(&summary.counts),
@@ -233,7 +237,14 @@ pub fn summary(plan: &Plan, summary: &Summary, again: &str, check: &str, look: L
         };
         text.push_str(&format!("Not read: {}{behind}.\n", names.join(", ")));
     }
-    if summary.is_complete() && plan.unknown.is_empty() {
+    for (name, cluster) in &plan.clusters {
+        let unseen: Vec<String> = cluster.unseen.iter().map(ToString::to_string).collect();
+        if !unseen.is_empty() {
+            let unseen = listed(unseen.iter().map(String::as_str));
+            text.push_str(&format!("Kept, since it could not be looked into: {unseen} of {name}.\n"));
+        }
+    }
+    if summary.is_complete() && !plan.is_incomplete() {
         if plan.mode == Mode::Apply {
             text.push_str(&format!("Check it with: {check}\n"));
         }
@@ -382,7 +393,7 @@ mod tests {
             gateway: true,
             timeouts: BTreeMap::from([(UnitName::EastWestGateway, Duration::from_secs(900))]),
         };
-        let cluster = PlannedCluster { facts, uid: None, inventory: None };
+        let cluster = PlannedCluster { facts, uid: None, inventory: None, unseen: BTreeSet::new() };
         plan.clusters.insert("cluster1".into(), cluster);
         let mut progress = Progress::new(&plan, Duration::from_secs(300));
         progress.take(&Event::Started { step: step(GATEWAY) }, Duration::ZERO);

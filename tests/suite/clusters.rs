@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stolos::cluster::{ApplyOptions, Cluster, Contexts, Fault, Limits, Seen, Selection, Transport};
 use stolos::object::{GroupKind, Object, ObjectRef};
 
-use crate::support::scripted::{Reply, Scripted};
+use crate::support::tap::{Deed, Tap};
 
 /// Limits that a test can wait for.
 const SHORT: Limits = Limits {
@@ -49,9 +49,9 @@ async fn a_cluster_that_refuses_is_named_after_a_few_attempts() {
 
 #[tokio::test]
 async fn a_cluster_that_never_answers_is_given_up_in_time() {
-    let server = Scripted::new(vec![Reply::Silence]).await;
+    let server = Tap::scripted(vec![Deed::Silence]).await;
     let start = Instant::now();
-    let error = cluster(&server.url).uid().await.expect_err("it is silent");
+    let error = cluster(server.url("west")).uid().await.expect_err("it is silent");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert_eq!(error.failure().message, "west does not answer: no answer within 0.5 s");
     assert_eq!(server.requests().len(), 1);
@@ -60,9 +60,8 @@ async fn a_cluster_that_never_answers_is_given_up_in_time() {
 #[tokio::test]
 async fn a_connection_that_breaks_is_tried_again() {
     let server =
-        Scripted::new(vec![Reply::Reset, Reply::Text(503, "busy"), Reply::Json(200, config_map("istio"))])
-            .await;
-    let cluster = cluster(&server.url);
+        Tap::scripted(vec![Deed::Reset, Deed::Text(503, "busy"), Deed::Json(200, config_map("istio"))]).await;
+    let cluster = cluster(server.url("west"));
     let found = cluster.get(&istio()).await.expect("the third attempt is answered");
     assert_eq!(found.as_ref().and_then(Object::uid), Some("u1"));
     assert_eq!(cluster.requests(), 3);
@@ -70,8 +69,8 @@ async fn a_connection_that_breaks_is_tried_again() {
 
 #[tokio::test]
 async fn a_connection_that_always_breaks_is_an_error_that_counts() {
-    let server = Scripted::new(vec![Reply::Reset]).await;
-    let error = cluster(&server.url).get(&istio()).await.expect_err("it always breaks");
+    let server = Tap::scripted(vec![Deed::Reset]).await;
+    let error = cluster(server.url("west")).get(&istio()).await.expect_err("it always breaks");
     assert_eq!(error.attempts, 4);
     assert!(matches!(error.fault, Fault::Unreachable(_)), "{error}");
 }
@@ -79,8 +78,8 @@ async fn a_connection_that_always_breaks_is_an_error_that_counts() {
 #[tokio::test]
 async fn an_error_of_the_server_is_passed_on_after_a_few_attempts() {
     let body = json!({"kind": "Status", "message": "etcd is away"});
-    let server = Scripted::new(vec![Reply::Json(500, body)]).await;
-    let error = cluster(&server.url).get(&istio()).await.expect_err("500");
+    let server = Tap::scripted(vec![Deed::Json(500, body)]).await;
+    let error = cluster(server.url("west")).get(&istio()).await.expect_err("500");
     assert_eq!(
         error.failure().message,
         "west: read ConfigMap istio-system/istio: the server answered 500: etcd is away, 4 attempts"
@@ -89,19 +88,19 @@ async fn an_error_of_the_server_is_passed_on_after_a_few_attempts() {
 
 #[tokio::test]
 async fn what_is_no_api_server_is_told_from_an_empty_one() {
-    let server = Scripted::new(vec![Reply::Text(200, "<html>hello</html>")]).await;
-    let error = cluster(&server.url).uid().await.expect_err("a web page");
+    let server = Tap::scripted(vec![Deed::Text(200, "<html>hello</html>")]).await;
+    let error = cluster(server.url("west")).uid().await.expect_err("a web page");
     assert_eq!(error.failure().code.name, "cluster-error");
-    let server = Scripted::new(vec![Reply::Text(404, "not here")]).await;
-    let error = cluster(&server.url).uid().await.expect_err("no API");
+    let server = Tap::scripted(vec![Deed::Text(404, "not here")]).await;
+    let error = cluster(server.url("west")).uid().await.expect_err("no API");
     assert_eq!(error.fault, Fault::KindUnknown("Namespace".to_owned()));
 }
 
 #[tokio::test]
 async fn refused_credentials_are_not_tried_again() {
     let server =
-        Scripted::new(vec![Reply::Json(401, json!({"kind": "Status", "message": "Unauthorized"}))]).await;
-    let error = cluster(&server.url).get(&istio()).await.expect_err("401");
+        Tap::scripted(vec![Deed::Json(401, json!({"kind": "Status", "message": "Unauthorized"}))]).await;
+    let error = cluster(server.url("west")).get(&istio()).await.expect_err("401");
     assert_eq!((error.failure().code.name, server.requests().len()), ("credentials-refused", 1));
 }
 
@@ -111,10 +110,11 @@ async fn a_list_is_read_page_by_page() {
         json!({"kind": "ConfigMapList", "metadata": {"resourceVersion": "9", "continue": go_on},
                "items": [{"metadata": {"name": name, "namespace": "istio-system"}}]})
     };
-    let server =
-        Scripted::new(vec![Reply::Json(200, page("a", "n=1")), Reply::Json(200, page("b", ""))]).await;
-    let listing =
-        cluster(&server.url).list(&config_maps(), &Selection::labelled("a/b", "c")).await.expect("two pages");
+    let server = Tap::scripted(vec![Deed::Json(200, page("a", "n=1")), Deed::Json(200, page("b", ""))]).await;
+    let listing = cluster(server.url("west"))
+        .list(&config_maps(), &Selection::labelled("a/b", "c"))
+        .await
+        .expect("two pages");
     let names: Vec<String> = listing.objects.iter().map(|object| object.reference().to_string()).collect();
     assert_eq!(names, ["ConfigMap istio-system/a", "ConfigMap istio-system/b"]);
     assert_eq!(
@@ -128,9 +128,9 @@ async fn a_list_is_read_page_by_page() {
 
 #[tokio::test]
 async fn an_apply_is_server_side_strict_and_ours() {
-    let server = Scripted::new(vec![Reply::Json(200, config_map("istio"))]).await;
+    let server = Tap::scripted(vec![Deed::Json(200, config_map("istio"))]).await;
     let object = Object::from_value(config_map("istio")).expect("an object");
-    cluster(&server.url).apply(&object, ApplyOptions::default()).await.expect("applied");
+    cluster(server.url("west")).apply(&object, ApplyOptions::default()).await.expect("applied");
     assert_eq!(
         server.requests(),
         [
@@ -140,17 +140,38 @@ async fn an_apply_is_server_side_strict_and_ours() {
 }
 
 #[tokio::test]
+async fn an_apply_that_clashes_with_another_write_is_sent_again() {
+    let clash = json!({"kind": "Status", "reason": "Conflict", "message": "the object has been modified"});
+    let clashes =
+        vec![Deed::Json(409, clash.clone()), Deed::Json(409, clash), Deed::Json(200, config_map("istio"))];
+    let server = Tap::scripted(clashes).await;
+    let object = Object::from_value(config_map("istio")).expect("an object");
+    let cluster = cluster(server.url("west"));
+    cluster.apply(&object, ApplyOptions::default()).await.expect("the third attempt gets through");
+    assert_eq!(cluster.requests(), 3);
+}
+
+#[tokio::test]
+async fn a_patient_cluster_is_tried_for_as_long_as_it_was_told() {
+    let server = Tap::scripted(vec![Deed::Text(503, "busy")]).await;
+    let cluster = cluster(server.url("west")).with_patience(Duration::from_secs(4));
+    let error = cluster.get(&istio()).await.expect_err("it stays busy");
+    // After 0.2, 0.6, 1.4 and 3.0 s; the next pause would be longer than what is left.
+    assert_eq!(error.attempts, 5);
+}
+
+#[tokio::test]
 async fn a_secret_that_is_refused_is_not_quoted() {
     let body = json!({
         "kind": "Status", "reason": "Invalid", "message": "Secret \"cacerts\" is invalid: hunter2",
         "details": {"name": "cacerts", "causes": [{"field": "data[ca-key.pem]", "message": "hunter2"}]},
     });
-    let server = Scripted::new(vec![Reply::Json(422, body)]).await;
+    let server = Tap::scripted(vec![Deed::Json(422, body)]).await;
     let object = Object::from_value(json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "cacerts", "namespace": "istio-system"},
     }))
     .expect("an object");
-    let error = cluster(&server.url).apply(&object, ApplyOptions::default()).await.expect_err("422");
+    let error = cluster(server.url("west")).apply(&object, ApplyOptions::default()).await.expect_err("422");
     let failure = error.failure();
     assert_eq!(failure.message, "west: apply Secret istio-system/cacerts: the object is refused: Invalid");
     assert_eq!(failure.facts, ["data[ca-key.pem]"]);
@@ -159,15 +180,16 @@ async fn a_secret_that_is_refused_is_not_quoted() {
 #[tokio::test]
 async fn a_watch_goes_on_where_it_broke_and_reads_all_again_when_it_must() {
     let list = |version: &str| json!({"kind": "ConfigMapList", "metadata": {"resourceVersion": version}, "items": []});
-    let server = Scripted::new(vec![
-        Reply::Json(200, list("5")),
-        Reply::Lines(vec![json!({"type": "ADDED", "object": config_map("istio")})]),
-        Reply::Lines(vec![json!({"type": "ERROR", "object": {"kind": "Status", "code": 410}})]),
-        Reply::Json(200, list("9")),
-        Reply::Open(vec![json!({"type": "DELETED", "object": config_map("istio")})]),
+    let server = Tap::scripted(vec![
+        Deed::Json(200, list("5")),
+        Deed::Lines(vec![json!({"type": "ADDED", "object": config_map("istio")})]),
+        // A server need not end the stream after that.
+        Deed::Open(vec![json!({"type": "ERROR", "object": {"kind": "Status", "code": 410}})]),
+        Deed::Json(200, list("9")),
+        Deed::Open(vec![json!({"type": "DELETED", "object": config_map("istio")})]),
     ])
     .await;
-    let mut watch = cluster(&server.url).watch(config_maps(), Selection::of(&istio()));
+    let mut watch = cluster(server.url("west")).watch(config_maps(), Selection::of(&istio()));
     let mut seen = Vec::new();
     for _ in 0..4 {
         seen.push(watch.next().await.expect("it goes on"));
