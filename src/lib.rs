@@ -16,7 +16,8 @@
 //! of `plan` is pure: no tokio, no kube, no clock, no environment, no files.
 //! `compile` never sees live state, the diff never sees the topology, `apply`
 //! sees only a plan. `cluster` is the one door to live clusters, and one file
-//! of it names `kube`. `sandbox` simulates clusters behind that same door.
+//! of it names `kube`. `sandbox` simulates clusters behind that same door, and
+//! `rbac` says which rights each command takes there.
 //! `view` owns words, `cli` owns flags and files.
 //!
 //! On the side stand `diagnostic` (what a finding is), `object` (what a
@@ -32,6 +33,7 @@ pub mod document;
 pub mod graph;
 pub mod object;
 pub mod plan;
+pub mod rbac;
 pub mod sandbox;
 pub mod topology;
 pub mod trust;

@@ -29,3 +29,4 @@ pub use event::{Counts, Event, Outcome};
 pub use ledger::inventories_lag;
 pub use run::{Job, Options, Stop, run};
 pub use summary::{StepOutcome, Summary};
+pub(crate) use wait::watched;

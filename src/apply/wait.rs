@@ -95,6 +95,33 @@ impl Field {
     }
 }
 
+/// The watches of a wait, and the names that each is about.
+fn fields(targets: &[(ClusterName, ObjectRef)]) -> BTreeMap<Field, BTreeSet<String>> {
+    let mut fields: BTreeMap<Field, BTreeSet<String>> = BTreeMap::new();
+    for (cluster, object) in targets {
+        fields.entry(Field::of(cluster, object)).or_default().insert(object.name.clone());
+    }
+    fields
+}
+
+fn selection(field: &Field, names: &BTreeSet<String>, label: (&str, &str)) -> Selection {
+    let by_name = if names.len() == 1 { names.first().cloned() } else { None };
+    let label = by_name.is_none().then(|| format!("{}={}", label.0, label.1));
+    Selection { namespace: field.namespace.clone(), name: by_name, label }
+}
+
+/// What a wait for objects watches: for `rbac`, which grants the rights that it takes.
+pub(crate) fn watched(
+    targets: &[(ClusterName, ObjectRef)],
+    label: (&str, &str),
+) -> Vec<(ClusterName, GroupKind, Selection)> {
+    let watch = |(field, names): (Field, BTreeSet<String>)| {
+        let selection = selection(&field, &names, label);
+        (field.cluster, field.kind, selection)
+    };
+    fields(targets).into_iter().map(watch).collect()
+}
+
 impl Wait<'_> {
     /// Watches until `look` sees that the condition holds, or will not. It is asked once all objects have been seen, and after each
     /// change again; `seen` holds what they are then.
@@ -105,13 +132,18 @@ impl Wait<'_> {
         stop: &mut watch::Receiver<Stop>,
         mut look: impl FnMut(&Sightings) -> Look,
     ) -> Result<Waited, ClusterError> {
-        let fields = self.fields();
+        let fields = fields(self.targets);
         let (sender, mut news) = mpsc::channel(64);
         let mut watches = JoinSet::new();
         let mut silent: BTreeSet<Field> = BTreeSet::new();
         for (field, names) in &fields {
             let Some(cluster) = cluster_of(&field.cluster) else { continue };
-            watches.spawn(follow(cluster, field.clone(), self.selection(field, names), sender.clone()));
+            watches.spawn(follow(
+                cluster,
+                field.clone(),
+                selection(field, names, self.label),
+                sender.clone(),
+            ));
             silent.insert(field.clone());
         }
         drop(sender);
@@ -152,20 +184,6 @@ impl Wait<'_> {
                 },
             }
         }
-    }
-
-    fn fields(&self) -> BTreeMap<Field, BTreeSet<String>> {
-        let mut fields: BTreeMap<Field, BTreeSet<String>> = BTreeMap::new();
-        for (cluster, object) in self.targets {
-            fields.entry(Field::of(cluster, object)).or_default().insert(object.name.clone());
-        }
-        fields
-    }
-
-    fn selection(&self, field: &Field, names: &BTreeSet<String>) -> Selection {
-        let by_name = if names.len() == 1 { names.first().cloned() } else { None };
-        let label = by_name.is_none().then(|| format!("{}={}", self.label.0, self.label.1));
-        Selection { namespace: field.namespace.clone(), name: by_name, label }
     }
 
     fn unseen(&self) -> Unmet {

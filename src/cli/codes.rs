@@ -35,6 +35,7 @@ static CODES: &[&Code] = &[
     &RUNTIME_UNAVAILABLE,
     &super::clusters::CONTEXT_OF_NO_CLUSTER,
     &super::run::APPROVAL_MISSING,
+    &super::rbac::RIGHTS_OF_NO_CLUSTER,
 ];
 
 /// A topology's file name says no language.

@@ -19,6 +19,7 @@ mod interrupts;
 mod load;
 mod mesh;
 mod plan;
+mod rbac;
 mod run;
 mod sandbox;
 mod saved;
@@ -57,6 +58,7 @@ enum Command {
     Show(show::Args),
     Apply(apply::Args),
     Destroy(destroy::Args),
+    Rbac(rbac::Args),
     Sandbox(sandbox::Args),
     Explain(explain::Args),
     Schema(schema::Args),
@@ -163,6 +165,7 @@ fn dispatch(command: &Command, terminal: &mut Terminal) -> Result<Exit, Stop> {
         Command::Show(args) => show::run(args, terminal),
         Command::Apply(args) => apply::run(args, terminal),
         Command::Destroy(args) => destroy::run(args, terminal),
+        Command::Rbac(args) => rbac::run(args, terminal),
         Command::Sandbox(args) => sandbox::run(args, terminal),
         Command::Explain(args) => explain::run(args, terminal),
         Command::Schema(args) => schema::run(args, terminal),

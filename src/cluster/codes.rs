@@ -55,10 +55,14 @@ pub(super) static FORBIDDEN: Code = Code {
     name: "forbidden",
     summary: "the credentials lack a right",
     page: "\
-The API server answered `403 Forbidden` and says which right is missing. Planning needs to read what
-the topology declares; applying needs to create, patch and delete it, to read events, and to write
-the inventory, a ConfigMap in the mesh namespace. Istio's roles hold wide rights, and Kubernetes lets
-only those grant a right who have it (or `escalate`).
+The API server answered `403 Forbidden` and says which right is missing. `stolos rbac` prints exactly the
+rights that a command takes, as ClusterRoles, for an administrator to grant:
+
+    stolos rbac apply --cluster cluster1 mesh.yaml | kubectl --context cluster1 apply -f -
+
+Where the topology dropped something since the last apply, name the earlier one too
+(`--from earlier.yaml`): to remove takes rights as well. A cluster of which a read is forbidden is unknown,
+as one is that does not answer. A dry run that is forbidden only makes the plan an estimate.
 
 An admission webhook that denies a request answers `403` too; then its message stands there.
 ",

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::address::Query;
 use super::verbs::{Asked, PAGE, get, items};
-use super::{Cluster, ClusterError, Fault, together};
+use super::{Cluster, ClusterError, Fault, Request, together};
 use crate::object::Object;
 use crate::plan::Held;
 
@@ -60,7 +60,7 @@ impl Cluster {
 
     /// Every namespaced kind that can be listed, each in the version that its group prefers.
     async fn listable(&self) -> Result<Vec<Listable>, ClusterError> {
-        let asked = Asked::open("read which kinds there are", "APIGroup");
+        let asked = Asked::open(Request::Discover, "which kinds there are", "APIGroup");
         let groups = self.ask(&asked, get("/apis".to_owned())).await?;
         let preferred = groups["groups"].as_array().into_iter().flatten();
         let mut bases = vec![("/api/v1".to_owned(), "v1".to_owned())];
@@ -74,7 +74,8 @@ impl Cluster {
             .map(|(base, version)| {
                 let cluster = self.clone();
                 async move {
-                    let asked = Asked::open(&format!("read which kinds {version} has"), "APIResource");
+                    let asked =
+                        Asked::open(Request::Discover, &format!("which kinds {version} has"), "APIResource");
                     let found = cluster.ask(&asked, get(base.clone())).await?;
                     Ok((base, version, found))
                 }
@@ -100,7 +101,7 @@ impl Cluster {
     }
 
     async fn listed(&self, kind: &Listable, namespace: Option<&str>) -> Result<Vec<Object>, ClusterError> {
-        let asked = Asked::open(&format!("list {}", kind.plural), &kind.plural);
+        let asked = Asked::open(Request::List, &kind.plural, &kind.plural);
         let path = match namespace {
             Some(namespace) => format!("{}/namespaces/{namespace}/{}", kind.base, kind.plural),
             None => format!("{}/{}", kind.base, kind.plural),

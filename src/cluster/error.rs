@@ -148,6 +148,9 @@ impl ClusterError {
             Fault::Changed => {
                 plain(&self.fault).with_help("plan again: the object is not the one the plan saw")
             }
+            // What a webhook denies no right would allow.
+            Fault::Forbidden(said) if !said.contains("admission webhook") => plain(&self.fault)
+                .with_help("the rights that each command takes: stolos rbac plan|apply|destroy PATH"),
             Fault::Credentials(_)
             | Fault::Unauthorized
             | Fault::Forbidden(_)

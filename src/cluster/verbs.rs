@@ -12,7 +12,7 @@ use super::address::{self, Query, Selection};
 use super::client::Call;
 use super::patience::{self, Hope, Patience};
 use super::status::{self, Privacy};
-use super::{ClusterError, Fault, Transport, TransportError, Watch};
+use super::{ClusterError, Fault, Request, Transport, TransportError, Watch};
 use crate::object::{GroupKind, KindInfo, Object, ObjectRef};
 use crate::plan::Conflicts;
 use crate::topology::ClusterName;
@@ -76,8 +76,9 @@ pub struct Listing {
     pub resource_version: String,
 }
 
-/// A request in words, and how to read its answer.
+/// A request, in words too, and how to read its answer.
 pub(super) struct Asked {
+    request: Request,
     words: String,
     kind: String,
     privacy: Privacy,
@@ -120,7 +121,7 @@ impl Cluster {
 
     /// The version of its API server: `v1.33.1`.
     pub async fn server_version(&self) -> Result<String, ClusterError> {
-        let asked = Asked::open("read its version", "version");
+        let asked = Asked::open(Request::Discover, "its version", "version");
         let body = self.ask(&asked, get("/version".to_owned())).await?;
         match body["gitVersion"].as_str() {
             Some(version) => Ok(status::clean(version)),
@@ -136,7 +137,7 @@ impl Cluster {
             namespace: None,
             name: "kube-system".to_owned(),
         };
-        let asked = Asked::open("read Namespace kube-system", "Namespace");
+        let asked = Asked::open(Request::Read, "Namespace kube-system", "Namespace");
         let found = self.get(&namespace).await?;
         match found.as_ref().and_then(Object::uid) {
             Some(uid) => Ok(uid.to_owned()),
@@ -149,7 +150,7 @@ impl Cluster {
 
     /// One object; none where it is not there. A kind that is not served is an error.
     pub async fn get(&self, object: &ObjectRef) -> Result<Option<Object>, ClusterError> {
-        let asked = Asked::about("read", object);
+        let asked = Asked::about(Request::Read, object);
         let info = self.info(&asked, &object.group_kind())?;
         match self.ask(&asked, get(address::object(info, info.version(), object))).await {
             Ok(body) => self.object(&asked, body).map(Some),
@@ -168,7 +169,7 @@ impl Cluster {
 
     /// The objects of a kind, page by page. A kind that is not served is an error.
     pub async fn list(&self, kind: &GroupKind, selection: &Selection) -> Result<Listing, ClusterError> {
-        let asked = Asked::open(&format!("list {kind}"), &kind.to_string());
+        let asked = Asked::open(Request::List, &kind.to_string(), &kind.to_string());
         let info = self.info(&asked, kind)?;
         match self.pages(&asked, info, selection, Some(PAGE)).await {
             // The state that the pages were cut from is gone: all at once, then.
@@ -222,7 +223,7 @@ impl Cluster {
     /// gives it as it is then, or as it would be.
     pub async fn apply(&self, object: &Object, options: ApplyOptions) -> Result<Object, ClusterError> {
         let reference = object.reference();
-        let asked = Asked::about("apply", &reference);
+        let asked = Asked::about(Request::Apply, &reference);
         let info = self.info(&asked, &reference.group_kind())?;
         let (_, version) = crate::object::split_api_version(object.api_version());
         let mut query = Query::default();
@@ -251,7 +252,7 @@ impl Cluster {
     /// version gone: that too is [`Fault::Changed`].
     pub async fn set_managers(&self, live: &Object, managers: &Value) -> Result<(), ClusterError> {
         let reference = live.reference();
-        let asked = Asked::about("take over fields of", &reference);
+        let asked = Asked::about(Request::TakeOver, &reference);
         let info = self.info(&asked, &reference.group_kind())?;
         let (_, version) = crate::object::split_api_version(live.api_version());
         let patch = json!([
@@ -285,7 +286,7 @@ impl Cluster {
         object: &ObjectRef,
         preconditions: Option<Value>,
     ) -> Result<Deleted, ClusterError> {
-        let asked = Asked::about("delete", object);
+        let asked = Asked::about(Request::Delete, object);
         let info = self.info(&asked, &object.group_kind())?;
         let mut options =
             json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"});
@@ -322,7 +323,7 @@ impl Cluster {
         resource_version: &str,
         seconds: u64,
     ) -> Result<super::client::Lines, ClusterError> {
-        let asked = Asked::open(&format!("watch {kind}"), &kind.to_string());
+        let asked = Asked::open(Request::Watch, &kind.to_string(), &kind.to_string());
         let info = self.info(&asked, kind)?;
         let mut query = selection.query();
         query.add("watch", "true");
@@ -343,7 +344,7 @@ impl Cluster {
 
     /// An error of a watch.
     pub(super) fn watch_error(&self, kind: &GroupKind, fault: Fault) -> ClusterError {
-        self.error(&Asked::open(&format!("watch {kind}"), &kind.to_string()), 1, fault)
+        self.error(&Asked::open(Request::Watch, &kind.to_string(), &kind.to_string()), 1, fault)
     }
 
     /// Sends a request until it is answered, as often as patience allows. All our requests may be
@@ -402,25 +403,31 @@ impl Cluster {
     }
 
     pub(super) fn error(&self, asked: &Asked, attempts: u32, fault: Fault) -> ClusterError {
+        let fault = match fault {
+            // The server's words stay out of it, and with them which right is missing.
+            Fault::Forbidden(said) if asked.privacy == Privacy::Secret => {
+                Fault::Forbidden(format!("{said}: takes the rights {}", asked.request.verbs().join(", ")))
+            }
+            fault => fault,
+        };
         ClusterError { cluster: self.name.clone(), request: asked.words.clone(), attempts, fault }
     }
 }
 
 impl Asked {
-    pub(super) fn open(words: &str, kind: &str) -> Self {
-        Self { words: words.to_owned(), kind: kind.to_owned(), privacy: Privacy::Open }
+    /// A request whose answer's words may be passed on.
+    pub(super) fn open(request: Request, what: &str, kind: &str) -> Self {
+        let words = format!("{} {what}", request.words());
+        Self { request, words, kind: kind.to_owned(), privacy: Privacy::Open }
     }
 
-    pub(super) fn about(verb: &str, object: &ObjectRef) -> Self {
+    pub(super) fn about(request: Request, object: &ObjectRef) -> Self {
         let secret = object.group.is_empty() && object.kind == "Secret";
         Self {
-            words: format!("{verb} {object}"),
+            request,
+            words: format!("{} {object}", request.words()),
             kind: object.group_kind().to_string(),
-            privacy: if secret && matches!(verb, "apply" | "create" | "change") {
-                Privacy::Secret
-            } else {
-                Privacy::Open
-            },
+            privacy: if secret && request.carries_object() { Privacy::Secret } else { Privacy::Open },
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::address::{self, Query};
 use super::client::Call;
 use super::verbs::{Asked, JSON};
-use super::{Cluster, ClusterError, Deleted, FIELD_MANAGER, Fault};
+use super::{Cluster, ClusterError, Deleted, FIELD_MANAGER, Fault, Request};
 use crate::object::Object;
 
 /// What came of creating an object.
@@ -36,7 +36,7 @@ impl Cluster {
     /// Makes an object that is not there.
     pub async fn create(&self, object: &Object) -> Result<Created, ClusterError> {
         let reference = object.reference();
-        let asked = Asked::about("create", &reference);
+        let asked = Asked::about(Request::Create, &reference);
         let info = self.info(&asked, &reference.group_kind())?;
         let (_, version) = crate::object::split_api_version(object.api_version());
         let mut query = manager();
@@ -60,7 +60,7 @@ impl Cluster {
     /// whose patch reached the server twice.
     pub async fn amend(&self, live: &Object, patch: &Value) -> Result<Object, ClusterError> {
         let reference = live.reference();
-        let asked = Asked::about("change", &reference);
+        let asked = Asked::about(Request::Change, &reference);
         let info = self.info(&asked, &reference.group_kind())?;
         let (_, version) = crate::object::split_api_version(live.api_version());
         let mut patch = patch.clone();

@@ -35,7 +35,7 @@ mod waves;
 
 pub use change::{Action, Author, Cause, Change, Conflicts, FieldChange, Shown};
 pub use codes::CODES;
-pub use compare::{Comparison, divergence, given_up, settled, taken_over};
+pub use compare::{Comparison, divergence, given_up, may_be_replaced, settled, taken_over};
 pub use contents::{ContentRead, Held, content_reads};
 pub use destroy::destroy;
 pub use diff::{address_fault, diff};
@@ -43,6 +43,7 @@ pub use inputs::{Candidate, DryRun, DryRuns, Inputs};
 pub use inventory::{Inventory, InventoryEntry, NotAnInventory, Origin, digest, inventory_ref};
 pub use live::{Live, LiveCluster, Lookup, Reading, Sighting};
 pub use reads::{ClusterReads, reads};
+pub(crate) use root::is_root;
 pub use step::{Mode, Part, Plan, PlannedCluster, RootOutlook, Step, StepId, Unmet};
 
 #[cfg(test)]

@@ -48,7 +48,12 @@ pub fn reads(desired: &Desired) -> Result<BTreeMap<ClusterName, ClusterReads>, V
 impl ClusterReads {
     /// Adds what an inventory names, so that what is no longer asked for is seen.
     pub fn add_inventory(&mut self, inventory: &Inventory) {
-        inventory.entries.keys().for_each(|object| self.add(object.clone()));
+        self.add_objects(inventory.entries.keys().cloned());
+    }
+
+    /// Adds objects that an inventory names, or would.
+    pub fn add_objects(&mut self, objects: impl IntoIterator<Item = ObjectRef>) {
+        objects.into_iter().for_each(|object| self.add(object));
     }
 
     fn add(&mut self, object: ObjectRef) {

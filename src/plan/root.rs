@@ -26,6 +26,11 @@ const PIECES: [(&str, Minted); 4] = [
     ("root-cert.pem", Minted::RootCertificate),
 ];
 
+/// Whether an object is the Secret that keeps a generated root.
+pub(crate) fn is_root(object: &ObjectRef) -> bool {
+    object.kind == "Secret" && object.name == ROOT_SECRET
+}
+
 /// The Secrets on which the root of trust depends.
 pub(super) fn trust_secrets(namespace: &str) -> [ObjectRef; 2] {
     [ROOT_SECRET, INTERMEDIATE_SECRET].map(|name| secret_ref(namespace, name))

@@ -8,3 +8,4 @@ mod excerpt;
 pub mod graph;
 pub mod plan;
 pub mod progress;
+pub mod rbac;

@@ -13,6 +13,7 @@ mod invalid;
 mod killed;
 mod lease;
 mod no_false_diffs;
+mod rights;
 mod run;
 mod saved;
 mod servers;

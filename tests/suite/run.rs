@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stolos::sandbox::{Clock, Sandbox, SandboxCluster, SystemClock};
 
 use crate::support::back_end::{BackEnd, on_both_back_ends};
-use crate::support::command::{scratch, stolos};
+use crate::support::command::{repository, scratch, stolos};
 use crate::support::commands::Commands;
 use crate::support::found;
 use crate::support::golden;
@@ -247,4 +247,55 @@ fn each_secret_text(value: &serde_json::Value, visit: &mut impl FnMut(&str)) {
         serde_json::Value::Array(items) => items.iter().for_each(|value| each_secret_text(value, visit)),
         _ => {}
     }
+}
+
+#[test]
+fn rights_are_printed_as_documents_for_kubectl() {
+    let folder = repository("topologies");
+    let ran = stolos(&folder, &["rbac", "plan", "--cluster", "cluster2", "multi-primary.toml"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let head = "\
+# cluster2: what `stolos plan` takes.
+# Bind it: kubectl create clusterrolebinding stolos-mesh1-cluster2-plan --clusterrole=stolos-mesh1-cluster2-plan --user=NAME
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: stolos-mesh1-cluster2-plan
+rules:
+";
+    assert!(ran.stdout.starts_with(head), "{}", ran.stdout);
+    let verbs: std::collections::BTreeSet<&str> = ran
+        .stdout
+        .lines()
+        .skip_while(|line| *line != "rules:")
+        .filter(|line| line.starts_with("  - "))
+        .collect();
+    assert!(verbs.contains("  - get") && verbs.contains("  - list"), "{verbs:?}");
+    for verb in ["create", "patch", "update", "delete", "watch", "'*'"] {
+        assert!(!verbs.contains(format!("  - {verb}").as_str()), "{verb}");
+    }
+
+    let ran = stolos(&folder, &["rbac", "destroy", "multi-primary.toml"]);
+    assert_eq!(
+        (ran.code, ran.stderr.as_str()),
+        (
+            Some(0),
+            "Each cluster takes its own: stolos rbac destroy --cluster NAME multi-primary.toml | \
+             kubectl --context CONTEXT apply -f -\n"
+        )
+    );
+    let kinds = ran.stdout.lines().filter(|line| *line == "kind: ClusterRole").count();
+    assert_eq!((kinds, ran.stdout.matches("\n---\n").count()), (4, 3));
+
+    let ran = stolos(&folder, &["rbac", "plan", "--cluster", "cluster3", "multi-primary.toml"]);
+    assert_eq!(
+        ran.to_string(),
+        "\
+------- stderr -------
+error[rights-of-no-cluster]: --cluster cluster3: there is no such cluster
+  help: did you mean `cluster1`? Declared: cluster1, cluster2.
+        stolos explain rights-of-no-cluster
+[exit 1]
+"
+    );
 }

@@ -18,6 +18,12 @@ const FIXED: &[(&str, &str)] = &[
     ("Service", "spec.clusterIP"),
 ];
 
+/// Whether a live object may have to be deleted to become this one: it asks for a field that never changes.
+pub fn may_be_replaced(desired: &Object) -> bool {
+    let asks_for = |path: &str| desired.get(&path.split('.').collect::<Vec<_>>()).is_some();
+    FIXED.iter().any(|(of, path)| *of == desired.kind() && asks_for(path))
+}
+
 /// The first field that differs and cannot be changed.
 pub(super) fn fixed_field(desired: &Object, live: &Object, differences: &[Difference]) -> Option<String> {
     let kind = desired.kind();

@@ -17,6 +17,7 @@ mod shown;
 
 pub(in crate::plan) use compared::compared;
 pub use divergence::divergence;
+pub use fixed::may_be_replaced;
 pub(in crate::plan) use ownership::Ownership;
 use ownership::is_our_making;
 pub use released::given_up;

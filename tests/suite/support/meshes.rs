@@ -126,6 +126,14 @@ impl Meshes {
         }
     }
 
+    /// From now on nothing does, in a sandbox.
+    pub(crate) fn stop_controllers(&mut self) {
+        match &mut self.running {
+            Running::Sandbox { controllers, .. } => *controllers = None,
+            Running::ApiServers(_) => panic!("this can be asked of a sandbox only"),
+        }
+    }
+
     /// Reaches a cluster at another URL.
     pub(crate) fn reach(&mut self, cluster: &str, url: &str) {
         let transport = Transport::plain(url, Limits::default()).expect("a URL");

@@ -1,5 +1,6 @@
 //! What several modules of the suite need.
 
+pub(crate) mod authorizer;
 pub(crate) mod back_end;
 pub(crate) mod command;
 pub(crate) mod commands;
