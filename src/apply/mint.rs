@@ -6,11 +6,11 @@ use tokio::sync::Mutex;
 use super::ApplyError;
 use crate::cluster::Cluster;
 use crate::compile::{Hole, Minted, Values};
-use crate::graph::Unit;
+use crate::graph::{Unit, UnitKind};
 use crate::object::{Object, ObjectRef, Sensitive};
 use crate::plan::{Plan, RootOutlook};
 use crate::topology::ClusterName;
-use crate::trust::{Root, TrustError};
+use crate::trust::{Root, TrustError, root_digest};
 
 /// The Secret that keeps a generated root.
 pub(super) const ROOT_SECRET: &str = "stolos-root";
@@ -46,7 +46,7 @@ impl Mint {
         let minted = |wanted: Minted| {
             open.iter().any(|hole| matches!(hole, Hole::Minted { piece, .. } if *piece == wanted))
         };
-        if !open.iter().any(|hole| matches!(hole, Hole::Minted { .. })) {
+        if unit.kind != UnitKind::Trust || !open.iter().any(|hole| matches!(hole, Hole::Minted { .. })) {
             return Ok(values);
         }
         let fault = |source: TrustError| ApplyError::Trust { unit: unit.clone(), source: Box::new(source) };
@@ -66,6 +66,7 @@ impl Mint {
             give(Minted::CertificateChain, &issued.certificate_chain);
             give(Minted::RootCertificate, &issued.root_certificate);
         }
+        give(Minted::RootDigest, &root_digest(root.certificate().pem()));
         Ok(values)
     }
 

@@ -8,7 +8,7 @@ use super::send::{Sender, Sent};
 use super::wait::{Deadline, Look, Sightings, Wait, Waited};
 use super::{ApplyError, Counts, Event, Stop, fill, trouble};
 use crate::cluster::together;
-use crate::compile::{DesiredUnit, Done, PART_OF, Values, applyset_id};
+use crate::compile::{DesiredUnit, Done, Hole, Minted, PART_OF, Value, Values, applyset_id};
 use crate::graph::UnitKind;
 use crate::object::{Object, ObjectRef};
 use crate::plan::{Mode, Step, Unmet, done};
@@ -59,6 +59,13 @@ pub(super) async fn perform(run: &Arc<Run>, step: &Step) -> Result<Ended, ApplyE
 /// Fills the step's objects and sends them.
 async fn send(run: &Arc<Run>, step: &Step, sender: &Sender) -> Result<Sent, ApplyError> {
     let minted = run.mint.issue(&run.plan, &step.unit, &step.open, |name| run.cluster(name)).await?;
+    // By it the control plane that comes after starts anew; of all that is minted it alone is for others.
+    let digest = Hole::Minted { cluster: step.unit.cluster.clone(), piece: Minted::RootDigest };
+    if let Some(Value::Public(text)) = minted.get(&digest) {
+        let mut learned = Values::default();
+        learned.insert(digest, text.as_str());
+        run.learn(learned);
+    }
     let mut live = Sightings::new();
     let here = |object: ObjectRef| (step.unit.cluster.clone(), object);
     look(run, &fill::to_look_at(step).into_iter().map(here).collect::<Vec<_>>(), &mut live).await?;

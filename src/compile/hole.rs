@@ -58,6 +58,8 @@ pub enum Minted {
     CaKey,
     /// The intermediate's certificate and those above it.
     CertificateChain,
+    /// A digest of the root's certificate as istiod reads it: what tells one root from another.
+    RootDigest,
 }
 
 impl Hole {
@@ -134,8 +136,14 @@ impl Output {
 
 impl Minted {
     /// All pieces.
-    pub const ALL: [Self; 5] =
-        [Self::RootCertificate, Self::RootKey, Self::CaCertificate, Self::CaKey, Self::CertificateChain];
+    pub const ALL: [Self; 6] = [
+        Self::RootCertificate,
+        Self::RootKey,
+        Self::CaCertificate,
+        Self::CaKey,
+        Self::CertificateChain,
+        Self::RootDigest,
+    ];
 }
 
 impl fmt::Display for Output {
@@ -156,6 +164,7 @@ impl fmt::Display for Minted {
             Self::CaCertificate => "ca-cert",
             Self::CaKey => "ca-key",
             Self::CertificateChain => "cert-chain",
+            Self::RootDigest => "root-digest",
         })
     }
 }

@@ -22,4 +22,4 @@ pub use files::{CompiledFile, files, order_text};
 pub use fill::markers_in;
 pub use hole::{Hole, Minted, NoHole, Output, Value, Values};
 pub use render::Renders;
-pub use units::{PublicFiles, compile};
+pub use units::{PublicFiles, ROOT_DIGEST, compile};

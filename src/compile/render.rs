@@ -160,7 +160,7 @@ impl ChartName {
 
 /// Puts stand-ins in the place of the open markers of chart values, and says which is which.
 ///
-/// Every hole that can stand in chart values is an address, so each gets one of TEST-NET-1
+/// What stands in chart values is an address, or a text on which no template branches: each gets an address of TEST-NET-1
 /// (RFC 5737) that no text of the values contains. They have equal length: none is the start of another.
 fn stand_ins(values: &mut Json) -> Vec<(String, Hole)> {
     let holes = holes_of([&*values]);

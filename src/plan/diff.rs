@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::Comparison;
 use super::disruption::INTERMEDIATE_SECRET;
-use super::removal::removals;
+use super::removal::add_removals;
 use super::rendered::RenderedUnit;
 use super::root::{self, RootState};
 use super::steps::{hold_back, planned_clusters, refuse_inventories, unread};
@@ -119,7 +119,10 @@ impl Diff<'_> {
             let namespace = &self.desired.mesh.namespace;
             match self.root.intermediate(cluster, namespace, self.live, self.inputs) {
                 Ok(values) => self.values.extend(values),
-                Err(why) => reissue = why,
+                Err(why) => {
+                    self.values.extend(self.root.digest(cluster));
+                    reissue = why;
+                }
             }
         }
         if let Some(failure) = address_fault(unit, &self.values) {
@@ -201,8 +204,7 @@ impl Diff<'_> {
             let asked = self.asked.remove(name).unwrap_or_default();
             gone.extend(prune::prunes(self.desired, cluster, &asked));
         }
-        self.steps.extend(removals(gone, &self.steps));
-        self.steps.sort_by_key(|step| (step.stage, step.id()));
+        add_removals(&mut self.steps, gone, &self.desired.mesh.root);
     }
 }
 

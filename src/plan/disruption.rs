@@ -4,6 +4,7 @@
 //! nothing.
 
 use super::{Action, Change, FieldChange, Shown, Step};
+use crate::compile::ROOT_DIGEST;
 use crate::object::ObjectRef;
 
 /// The Secret from which istiod takes its intermediate.
@@ -95,6 +96,17 @@ impl Change {
                 Action::Delete => true,
                 Action::Create | Action::Release | Action::Keep | Action::NoOp => false,
             }
+    }
+
+    /// Whether istiod gets a `cacerts` where none was.
+    pub(super) fn begins_intermediate(&self) -> bool {
+        self.is_intermediate() && self.action == Action::Create
+    }
+
+    /// Whether pods of istiod that run start anew for another root.
+    pub(super) fn follows_root(&self) -> bool {
+        let path = format!("spec.template.metadata.annotations[\"{ROOT_DIGEST}\"]");
+        self.restarts() && self.fields.iter().any(|field| path.starts_with(&field.path))
     }
 
     fn is_intermediate(&self) -> bool {

@@ -2,15 +2,36 @@
 //!
 //! What is to go leaves `prune`, unit by unit; steps leave here. They come after every step that makes or
 //! changes something, in whichever cluster: what replaces them stands by then, and whoever leaned on
-//! them has moved away.
+//! them has moved away. One kind goes first instead: what would keep a new form from coming about.
 
 use std::collections::BTreeSet;
 
 use super::{Change, Part, Step, StepId};
+use crate::compile::RootFacts;
 use crate::graph::{Unit, UnitKind};
 
-/// The steps that take away what is `gone`; `steps` are those that stay.
-pub(super) fn removals(gone: Vec<(Unit, Vec<Change>)>, steps: &[Step]) -> Vec<Step> {
+/// Adds the steps that take away what is `gone` to those that stay.
+pub(super) fn add_removals(steps: &mut Vec<Step>, gone: Vec<(Unit, Vec<Change>)>, root: &RootFacts) {
+    let mut removals = removals(gone, steps);
+    for removal in removals.iter_mut().filter(|removal| stands_in_the_way(&removal.unit, root)) {
+        let istiod = Unit::new(&removal.unit.cluster, UnitKind::ControlPlane);
+        if let Some(step) = steps.iter_mut().find(|step| step.unit == istiod && step.part == Part::Unit) {
+            step.after.push(removal.id());
+            removal.after.clear();
+            removal.stage = 1;
+        }
+    }
+    steps.extend(removals);
+    steps.sort_by_key(|step| (step.stage, step.id()));
+}
+
+/// Whether a unit must be gone before its cluster's control plane changes: an istiod that finds a
+/// `cacerts` when it starts signs with it, though it is to sign for itself.
+fn stands_in_the_way(unit: &Unit, root: &RootFacts) -> bool {
+    unit.kind == UnitKind::Trust && *root == RootFacts::Istiod
+}
+
+fn removals(gone: Vec<(Unit, Vec<Change>)>, steps: &[Step]) -> Vec<Step> {
     let standing: BTreeSet<&Unit> = steps.iter().map(|step| &step.unit).collect();
     let writing: Vec<StepId> = steps.iter().filter(|step| !step.is_done()).map(Step::id).collect();
     let last = steps.iter().map(|step| step.stage).max().unwrap_or(0);

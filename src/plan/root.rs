@@ -13,7 +13,7 @@ use crate::diagnostic::Failure;
 use crate::graph::UnitKind;
 use crate::object::{Object, ObjectRef, Sensitive};
 use crate::topology::ClusterName;
-use crate::trust::{LiveCa, Root, RootCertificate, TrustError, accepts};
+use crate::trust::{LiveCa, Root, RootCertificate, TrustError, accepts, root_digest};
 
 /// The Secret that keeps a generated root.
 const ROOT_SECRET: &str = "stolos-root";
@@ -123,13 +123,27 @@ impl RootState {
                 Minted::CaKey => ca.ca_key.as_ref().map(|key| key.expose().to_owned()),
                 Minted::CertificateChain => ca.certificate_chain.clone(),
                 Minted::RootCertificate => ca.root_certificate.clone(),
-                Minted::RootKey => None,
+                Minted::RootKey | Minted::RootDigest => None,
             });
             if let Some(text) = text {
+                if piece == Minted::RootCertificate {
+                    let digest = Hole::Minted { cluster: cluster.clone(), piece: Minted::RootDigest };
+                    values.insert(digest, root_digest(&text));
+                }
                 values.insert(Hole::Minted { cluster: cluster.clone(), piece }, text);
             }
         }
         Ok(values)
+    }
+
+    /// The digest of the root that an intermediate will carry which is issued for a cluster, if that root is known.
+    pub(super) fn digest(&self, cluster: &ClusterName) -> Values {
+        let mut values = Values::default();
+        if let Self::Known(root) = self {
+            let digest = Hole::Minted { cluster: cluster.clone(), piece: Minted::RootDigest };
+            values.insert(digest, root_digest(root.certificate.pem()));
+        }
+        values
     }
 
     /// The generated root where it is live, under the name of the cluster that the topology has keep it.

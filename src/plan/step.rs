@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{Action, Change, Inventory};
 use crate::compile::{DesiredCluster, DesiredUnit, Hole, MeshFacts, Values};
 use crate::diagnostic::Failure;
-use crate::graph::{Unit, UnknownUnit};
+use crate::graph::{Unit, UnitKind, UnknownUnit};
 use crate::object::ObjectRef;
 use crate::topology::ClusterName;
 
@@ -206,6 +206,22 @@ impl Plan {
             *counts.entry(change.action).or_default() += 1;
         }
         counts
+    }
+
+    /// The clusters whose istiod gets another root of trust than it has.
+    ///
+    /// Where no `cacerts` was there before, it is the annotation of istiod's pods that tells a new root from
+    /// a `cacerts` that somebody deleted and that comes back.
+    pub fn replaced_roots(&self) -> BTreeSet<&ClusterName> {
+        let restarts_for_it = |cluster: &ClusterName| {
+            let istiod = self.step(&Unit::new(cluster, UnitKind::ControlPlane));
+            istiod.is_some_and(|step| step.writes().any(Change::follows_root))
+        };
+        let is_replaced = |step: &&Step| {
+            step.writes().any(Change::replaces_root)
+                || step.writes().any(Change::begins_intermediate) && restarts_for_it(&step.unit.cluster)
+        };
+        self.steps.iter().filter(is_replaced).map(|step| &step.unit.cluster).collect()
     }
 
     /// How long the step of a unit may take, where the topology says so; none leaves it to who runs it.

@@ -88,7 +88,7 @@ const fn with_replicas(path: &'static str) -> OwnedKey {
 ///
 /// `_internal_defaults_do_not_set` is where the official charts keep their own
 /// defaults: a value there would pass by every other line of this table.
-pub const OWNED_KEYS: [OwnedKey; 48] = {
+pub const OWNED_KEYS: [OwnedKey; 49] = {
     use ChartName::{Base, Gateway, Istiod};
     [
         follows(Base, "_internal_defaults_do_not_set", "the keys themselves, which stand at the top level"),
@@ -118,6 +118,7 @@ pub const OWNED_KEYS: [OwnedKey; 48] = {
         follows(Istiod, "pilot.configMap", "the role of the cluster"),
         key(Istiod, "pilot.env.CLUSTER_ID", "clusters.X.id"),
         follows(Istiod, "pilot.env.EXTERNAL_ISTIOD", "whether the cluster serves remotes"),
+        follows(Istiod, "pilot.podAnnotations.checksum/cacerts-root", "the root of trust"),
         follows(Istiod, "profile", "the role of the cluster"),
         follows(Istiod, "revision", "the mesh, which has one revision"),
         follows(Istiod, "revisionTags", "the mesh, which has one revision"),

@@ -52,6 +52,12 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
+/// What tells one `root-cert.pem` from another, as istiod does: byte by byte
+/// (`pilot/pkg/bootstrap/istio_ca.go`, handleEvent, 1.30.3).
+pub fn root_digest(pem: &str) -> String {
+    Sha256::digest(pem).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A root without its key: enough to judge what claims to go back to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootCertificate {

@@ -14,7 +14,8 @@ on_both_back_ends!(
     a_value_of_istiod_restarts_cluster_after_cluster,
     a_wave_that_never_gets_ready_stops_those_behind_it_and_the_next_run_goes_on,
     the_old_way_to_istiod_goes_when_every_remote_has_the_new_one,
-    a_mixed_mesh_restarts_primaries_first_and_one_cluster_at_a_time
+    a_mixed_mesh_restarts_primaries_first_and_one_cluster_at_a_time,
+    a_new_root_is_what_istiod_signs_with_once_it_was_applied
 );
 
 /// Three primaries on one network, istiod with an annotation that may change.
@@ -184,5 +185,49 @@ async fn a_mixed_mesh_restarts_primaries_first_and_one_cluster_at_a_time(on: Bac
         order.extend(wave);
     }
     assert_eq!(course, Vec::<String>::new(), "after {order:?}");
+    assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
+}
+
+/// The text of an object's data; of a Secret's it is still encoded.
+async fn data(meshes: &Meshes, cluster: &str, kind: &str, name: &str, key: &str) -> String {
+    let object = ObjectRef {
+        group: String::new(),
+        kind: kind.to_owned(),
+        namespace: Some("istio-system".to_owned()),
+        name: name.to_owned(),
+    };
+    let live = meshes.live(cluster, &object).await;
+    live.and_then(|live| live.text(&["data", key]).map(str::to_owned)).unwrap_or_default()
+}
+
+async fn a_new_root_is_what_istiod_signs_with_once_it_was_applied(on: BackEnd) {
+    let file = "primary-remote-multi-network.yaml";
+    let own = topology_text(file).replace("root: generate", "root: istiod");
+    let mut meshes = Meshes::on(on, "waves-root", desired(file, &own)).await;
+    assert!(meshes.apply().await.summary.is_complete());
+    meshes.desired = desired(file, &topology_text(file));
+    let ran = meshes.apply().await;
+    assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
+    assert_eq!(
+        course(&ran, |_| true),
+        [
+            "cluster1/trust starts",
+            "cluster1/trust done",
+            "cluster1/control-plane starts",
+            "cluster1/control-plane done",
+        ]
+    );
+    let root = data(&meshes, "cluster1", "Secret", "cacerts", "root-cert.pem").await;
+    let root = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, root).expect("base64");
+    let root = String::from_utf8(root).expect("PEM");
+    // istiod publishes it in the clusters that it serves as soon as it runs.
+    for cluster in ["cluster1", "cluster2"] {
+        let published = async {
+            while data(&meshes, cluster, "ConfigMap", "istio-ca-root-cert", "root-cert.pem").await != root {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(meshes.options.timeout, published).await.expect("the new root is published");
+    }
     assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
 }

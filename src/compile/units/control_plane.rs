@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::values::Computed;
 use super::{Context, entrance_text, object};
-use crate::compile::{Content, Done};
-use crate::topology::{ChartName, Cluster, Mtls};
+use crate::compile::{Content, Done, Hole, Minted, ROOT_DIGEST};
+use crate::topology::{ChartName, Cluster, Mtls, Root};
 
 /// The trust domain that Istio takes where none is given.
 const DEFAULT_TRUST_DOMAIN: &str = "cluster.local";
@@ -27,6 +27,13 @@ impl Context<'_> {
         let networks = self.declared_gateways();
         if !networks.is_empty() {
             computed.set("global.meshNetworks", networks);
+        }
+        if !matches!(topology.root.as_ref().map(|root| &root.value), Some(Root::Istiod)) {
+            // A running istiod takes a new intermediate of its root by itself, but neither another root nor a
+            // `cacerts` that was not there when it started (pilot/pkg/bootstrap/istio_ca.go, handleEvent and
+            // createIstioCA, 1.24 to 1.31). So its pods carry the root's digest, and start anew with it.
+            let digest = Hole::Minted { cluster: cluster.name.value.clone(), piece: Minted::RootDigest };
+            computed.set("pilot.podAnnotations", json!({ ROOT_DIGEST: digest.marker() }));
         }
         let mut content = self.istiod_release(cluster, computed);
         if topology.mesh.mtls == Mtls::Strict {

@@ -16,6 +16,9 @@ use crate::graph::{Graph, Unit, UnitKind};
 use crate::object::{Object, ObjectRef};
 use crate::topology::{Cluster, Entrance, Root, Topology};
 
+/// The annotation of istiod's pods that changes with the root of trust, so that they start anew with it.
+pub const ROOT_DIGEST: &str = "checksum/cacerts-root";
+
 /// Texts of the public files that the topology names (`apiServer.ca`), by the path that it names.
 ///
 /// Key files are never among them.

@@ -1,6 +1,7 @@
 mod charts;
 mod laws;
 mod removals;
+mod roots;
 mod waves;
 pub(crate) mod world;
 
@@ -77,6 +78,7 @@ fn a_first_plan_creates_and_says_what_is_known_only_later() {
         [
             "cluster1/trust: cluster1/trust.root-cert cluster1/trust.root-key cluster1/trust.ca-cert \
              cluster1/trust.ca-key cluster1/trust.cert-chain",
+            "cluster1/control-plane: cluster1/trust.root-digest",
             "cluster2/control-plane: cluster1/eastwest-gateway.address",
             "cluster1/remote-secret-cluster2: cluster2/reader-credential.token cluster2/reader-credential.ca",
         ]

@@ -29,7 +29,7 @@ fn applied(text: &str) -> World {
 }
 
 /// `1 cluster1/control-plane` for each step that goes in a wave.
-fn waves(plan: &Plan) -> Vec<String> {
+pub(super) fn waves(plan: &Plan) -> Vec<String> {
     let steps = plan.steps.iter().filter_map(|step| Some(format!("{} {}", step.wave?, step.id())));
     let mut steps: Vec<String> = steps.collect();
     steps.sort();

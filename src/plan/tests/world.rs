@@ -156,6 +156,7 @@ impl World {
             (Minted::CertificateChain, &issued.certificate_chain),
             (Minted::RootCertificate, &issued.root_certificate),
             (Minted::RootKey, self.root.key().expose()),
+            (Minted::RootDigest, &crate::trust::root_digest(&issued.root_certificate)),
         ] {
             let hole = Hole::Minted { cluster: cluster.clone(), piece };
             if values.get(&hole).is_none() {

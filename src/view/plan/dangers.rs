@@ -62,8 +62,7 @@ fn trust_cut(plan: &Plan) -> Option<String> {
     if plan.mode == Mode::Destroy {
         return None;
     }
-    let replaced = plan.steps.iter().filter(|step| step.writes().any(Change::replaces_root));
-    let names: Vec<&str> = replaced.map(|step| step.unit.cluster.as_str()).collect();
+    let names: Vec<&str> = plan.replaced_roots().into_iter().map(|name| name.as_str()).collect();
     (!names.is_empty()).then(|| {
         format!(
             "{}: the root of trust becomes another one: workloads whose certificates go back to the old root and \

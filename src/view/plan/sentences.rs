@@ -127,8 +127,7 @@ fn certificates(plan: &Plan) -> Vec<String> {
 
 /// The root of trust becomes another one.
 fn trust_cut(plan: &Plan) -> Option<String> {
-    let replaced = plan.steps.iter().any(|step| step.writes().any(Change::replaces_root));
-    replaced.then(|| {
+    (!plan.replaced_roots().is_empty()).then(|| {
         "the root of trust becomes another one: workloads of the old and of the new refuse each other until all \
          have restarted"
             .to_owned()

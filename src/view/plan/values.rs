@@ -115,7 +115,7 @@ pub(super) fn origin(hole: &Hole) -> String {
         Hole::Observed { unit, output: Output::Address } => format!("address of {unit}"),
         Hole::Observed { unit, output: Output::Token | Output::Ca } => unit.to_string(),
         Hole::Minted { cluster, piece } => match piece {
-            Minted::RootCertificate | Minted::RootKey => "the mesh's root".to_owned(),
+            Minted::RootCertificate | Minted::RootKey | Minted::RootDigest => "the mesh's root".to_owned(),
             Minted::CaCertificate | Minted::CaKey | Minted::CertificateChain => {
                 format!("the certificate of {cluster}")
             }
