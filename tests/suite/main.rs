@@ -5,6 +5,7 @@ mod chart_language;
 mod chart_oracle;
 mod clusters;
 mod compile;
+mod data_plane;
 mod drift;
 mod explain;
 mod faults;
