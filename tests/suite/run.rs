@@ -213,7 +213,7 @@ async fn kept(commands: &Commands) -> Vec<serde_json::Value> {
     for cluster in ["cluster1", "cluster2"] {
         match &commands.lent {
             Some(lent) => {
-                let found = found::all(&lent.servers().raw(cluster).await).await;
+                let found = found::all(&lent.raw(cluster).await).await;
                 values.extend(found.into_iter().map(|found| found.object.into_value()));
             }
             None => {

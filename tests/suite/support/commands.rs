@@ -30,7 +30,7 @@ impl Commands {
                 let mut lent = Lent::get(&names).await;
                 let ids = clusters.iter().map(|(name, facts)| (name.to_string(), facts.id.clone()));
                 lent.start_data_plane(&ids.collect()).await;
-                std::fs::copy(lent.servers().kubeconfig(), folder.join("config")).expect("a file");
+                std::fs::copy(lent.kubeconfig(), folder.join("config")).expect("a file");
                 Some(lent)
             }
         };

@@ -6,8 +6,8 @@ use stolos::object::{Object, ObjectRef, managed_fields};
 
 use super::servers::Raw;
 
-/// What API servers write about themselves, and by themselves again and again.
-const OF_SERVERS: &[&str] = &["APIService", "Event", "Lease"];
+/// What API servers write by themselves.
+const OF_SERVERS: &[&str] = &["APIService", "Event"];
 
 /// One object, and where it is.
 #[derive(Debug, Clone)]
@@ -26,12 +26,13 @@ impl Found {
         managed_fields(&self.object).iter().any(|entry| entry.manager == "stolos")
     }
 
-    /// Whether every namespace has it.
-    fn is_of_every_namespace(&self) -> bool {
-        matches!(
-            (self.object.kind(), self.object.name()),
-            ("ServiceAccount", "default") | ("ConfigMap", "kube-root-ca.crt")
-        )
+    /// Whether every namespace has it, or an API server that says that it is alive.
+    fn is_of_every_cluster(&self) -> bool {
+        match (self.object.kind(), self.object.name()) {
+            ("ServiceAccount", "default") | ("ConfigMap", "kube-root-ca.crt") => true,
+            ("Lease", _) => self.object.namespace() == Some("kube-system"),
+            _ => false,
+        }
     }
 }
 
@@ -61,7 +62,7 @@ pub(crate) async fn all(raw: &Raw) -> Vec<Found> {
             }
         }
     }
-    found.retain(|found| !found.is_of_every_namespace());
+    found.retain(|found| !found.is_of_every_cluster());
     found
 }
 

@@ -1,29 +1,31 @@
 //! Real API servers that tests of meshes lend from one another, one after the other.
 //!
 //! Starting two clusters costs more than a whole scenario, so that a set goes
-//! from test to test and is emptied in between; only one is in use at a time.
-//! A test that panicked keeps its set, so that its logs can be read, and the
+//! from test to test, and what a test left in a cluster is deleted before the
+//! next one gets it; only one test has it at a time. A test that panicked keeps
+//! its set until it has ended, so that the state it saw is in the logs, and the
 //! next one starts anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::{Value, json};
+use stolos::cluster::{Cluster, Contexts, Limits};
 use stolos::object::ObjectRef;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::dataplane::{DataPlane, Egress};
+use super::dataplane::{Bare, DataPlane, Egress};
 use super::found::{self, Found};
-use super::servers::{Raw, Servers, Settings};
+use super::servers::{Context, Raw, Server, Servers, Settings, write_kubeconfig};
 
 /// The set that waits for the next test.
 static FREE: Mutex<Option<Set>> = Mutex::new(None);
 static TURN: Semaphore = Semaphore::const_new(1);
 
-/// How long it may take until clusters are empty.
+/// How long it may take until a cluster is empty.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Clusters of one test.
@@ -31,14 +33,29 @@ pub(crate) struct Lent {
     // Ends before the set goes to the next test, which gets its turn after that.
     plane: Option<DataPlane>,
     set: Option<Set>,
+    /// Which server each cluster is.
+    places: BTreeMap<String, usize>,
     _turn: SemaphorePermit<'static>,
 }
 
 struct Set {
     servers: Servers,
-    ways_out: BTreeMap<String, Egress>,
-    /// What its clusters held before anybody touched them.
-    fresh: BTreeMap<String, BTreeSet<ObjectRef>>,
+    places: Vec<Place>,
+}
+
+/// A server of a set, which is another cluster in each test.
+struct Place {
+    name: String,
+    egress: Egress,
+    /// What it held before anybody touched it.
+    fresh: BTreeSet<ObjectRef>,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Fresh,
+    Used,
 }
 
 impl Lent {
@@ -46,32 +63,64 @@ impl Lent {
     pub(crate) async fn get(clusters: &[&str]) -> Self {
         let turn = TURN.acquire().await.expect("it is never closed");
         let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let set = match free {
-            Some(set) if set.ways_out.keys().eq(clusters) => {
-                set.empty().await;
-                set
-            }
-            other => {
-                drop(other);
-                Set::start(clusters).await
-            }
+        let mut set = match free.filter(|set| set.places.len() >= clusters.len()) {
+            Some(set) => set,
+            None => Set::start(clusters.len()).await,
         };
-        Self { plane: None, set: Some(set), _turn: turn }
+        let places = clusters.iter().enumerate().map(|(place, name)| ((*name).to_owned(), place));
+        let places: BTreeMap<String, usize> = places.collect();
+        for place in &mut set.places[..clusters.len()] {
+            if place.state == State::Used {
+                empty(&set.servers.raw(&place.name).await, &place.fresh).await;
+            }
+            place.state = State::Used;
+        }
+        let lent = Self { plane: None, set: Some(set), places, _turn: turn };
+        let contexts =
+            lent.places.keys().map(|name| Context { name: name.clone(), ..lent.server(name).admin() });
+        write_kubeconfig(&lent.kubeconfig(), &contexts.collect::<Vec<_>>());
+        lent
     }
 
-    /// The servers.
-    pub(crate) fn servers(&self) -> &Servers {
-        &self.set().servers
+    /// The administrator's kubeconfig: a context for each cluster, called as it is.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.set().servers.folder().join("lent.kubeconfig")
+    }
+
+    /// The administrator's way to say anything to a cluster.
+    pub(crate) async fn raw(&self, cluster: &str) -> Raw {
+        Raw::context(&self.kubeconfig(), cluster).await
+    }
+
+    /// The API server of a cluster.
+    pub(crate) fn server(&self, cluster: &str) -> &Server {
+        self.set().servers.server(&self.place(cluster).name)
     }
 
     /// From now on clusters do what they do by themselves. `ids` has the ID of each in the mesh.
     pub(crate) async fn start_data_plane(&mut self, ids: &BTreeMap<String, String>) {
-        let plane = DataPlane::start(self.servers(), ids, &self.set().ways_out).await;
-        self.plane = Some(plane);
+        let contexts = Contexts::read(&[self.kubeconfig()]).expect("a kubeconfig");
+        let mut bare = Vec::new();
+        for (name, id) in ids {
+            let transport = contexts.open(name, Limits::default()).await.expect("a context");
+            bare.push(Bare {
+                name: name.clone(),
+                id: id.clone(),
+                server: self.server(name),
+                egress: &self.place(name).egress,
+                cluster: Cluster::new(name.as_str().into(), self.server(name).url(), transport),
+                raw: self.raw(name).await,
+            });
+        }
+        self.plane = Some(DataPlane::start(bare));
     }
 
     fn set(&self) -> &Set {
         self.set.as_ref().expect("it is there until the end")
+    }
+
+    fn place(&self, cluster: &str) -> &Place {
+        &self.set().places[self.places[cluster]]
     }
 }
 
@@ -86,40 +135,39 @@ impl Drop for Lent {
 }
 
 impl Set {
-    async fn start(clusters: &[&str]) -> Self {
+    async fn start(count: usize) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let mut ways_out = BTreeMap::new();
+        let mut ways_out = Vec::new();
         let mut settings = Vec::new();
-        for (place, name) in clusters.iter().enumerate() {
-            let egress = Egress::open(folder, name);
-            settings.push(Settings { arguments: egress.arguments(), ..Settings::nth(place, name) });
-            ways_out.insert((*name).to_owned(), egress);
+        for place in 0..count {
+            let name = format!("server{}", place + 1);
+            let egress = Egress::open(folder, &name);
+            settings.push(Settings { arguments: egress.arguments(), ..Settings::nth(place, &name) });
+            ways_out.push((name, egress));
         }
         let servers =
             Servers::start_with("meshes", settings).await.expect("a test asked whether they are there");
-        let mut fresh = BTreeMap::new();
-        for name in clusters {
-            let found = found::all(&servers.raw(name).await).await;
-            fresh.insert((*name).to_owned(), found.iter().map(Found::reference).collect());
+        let mut places = Vec::new();
+        for (name, egress) in ways_out {
+            let found = found::all(&servers.raw(&name).await).await;
+            let fresh = found.iter().map(Found::reference).collect();
+            places.push(Place { name, egress, fresh, state: State::Fresh });
         }
-        Self { servers, ways_out, fresh }
+        Self { servers, places }
     }
+}
 
-    /// Deletes everything that was not there at first.
-    async fn empty(&self) {
-        let end = Instant::now() + PATIENCE;
-        for (cluster, fresh) in &self.fresh {
-            let raw = self.servers.raw(cluster).await;
-            loop {
-                let mut found = found::all(&raw).await;
-                found.retain(|found| !fresh.contains(&found.reference()));
-                if found.is_empty() {
-                    break;
-                }
-                assert!(Instant::now() < end, "{cluster} does not become empty: {found:#?}");
-                delete(&raw, &found).await;
-            }
+/// Deletes everything that was not there at first.
+async fn empty(raw: &Raw, fresh: &BTreeSet<ObjectRef>) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let mut found = found::all(raw).await;
+        found.retain(|found| !fresh.contains(&found.reference()));
+        if found.is_empty() {
+            return;
         }
+        assert!(Instant::now() < end, "a cluster does not become empty: {found:#?}");
+        delete(raw, &found).await;
     }
 }
 

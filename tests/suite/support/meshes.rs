@@ -100,7 +100,7 @@ impl Meshes {
     async fn on_api_servers(desired: Desired) -> Self {
         let names: Vec<&str> = desired.clusters.keys().map(ClusterName::as_str).collect();
         let lent = Lent::get(&names).await;
-        let contexts = Contexts::read(&[lent.servers().kubeconfig()]).expect("a kubeconfig");
+        let contexts = Contexts::read(&[lent.kubeconfig()]).expect("a kubeconfig");
         let mut clusters = BTreeMap::new();
         for (name, facts) in &desired.clusters {
             let transport = contexts.open(name.as_str(), Limits::default()).await.expect("a context");
@@ -298,7 +298,7 @@ impl Meshes {
                 let endpoint = endpoints.iter().find(|endpoint| endpoint.cluster == cluster);
                 Raw::plain(&endpoint.expect("a cluster of the mesh").url)
             }
-            Running::ApiServers(lent) => lent.servers().raw(cluster).await,
+            Running::ApiServers(lent) => lent.raw(cluster).await,
         }
     }
 

@@ -13,10 +13,11 @@ mod serving;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use stolos::cluster::Cluster;
 use stolos::sandbox::controllers::{self, Controlled, Handle, Member};
 use tokio::task::JoinHandle;
 
-use super::servers::Servers;
+use super::servers::{Raw, Server};
 
 pub(crate) use egress::Egress;
 use mirror::Mirror;
@@ -28,30 +29,39 @@ pub(crate) struct DataPlane {
     _controllers: Arc<Handle>,
 }
 
+/// A cluster that gets a data plane.
+pub(crate) struct Bare<'b> {
+    /// Its name in the topology.
+    pub(crate) name: String,
+    /// Its ID in the mesh.
+    pub(crate) id: String,
+    pub(crate) server: &'b Server,
+    /// The way out of its API server.
+    pub(crate) egress: &'b Egress,
+    /// The administrator's doors.
+    pub(crate) cluster: Cluster,
+    pub(crate) raw: Raw,
+}
+
 impl DataPlane {
-    /// Lets clusters do what they do by themselves. `ids` has the ID of each cluster in the mesh.
-    pub(crate) async fn start(
-        servers: &Servers,
-        ids: &BTreeMap<String, String>,
-        ways_out: &BTreeMap<String, Egress>,
-    ) -> Self {
-        let clusters = servers.clusters().await;
+    /// Lets clusters do what they do by themselves.
+    pub(crate) fn start(bare: Vec<Bare<'_>>) -> Self {
         let mut tasks = Vec::new();
         let mut mirrors = BTreeMap::new();
         let mut members = Vec::new();
-        for (name, id) in ids {
-            let authority = servers.server(name).authority();
-            let mirror = Arc::new(Mirror::new(name, id, authority, servers.raw(name).await));
-            tasks.extend(mirror::follow(&mirror, &clusters[name.as_str()]));
+        let mut ways_out = Vec::new();
+        for Bare { name, id, server, egress, cluster, raw } in bare {
+            let mirror = Arc::new(Mirror::new(&name, &id, server.authority(), raw));
+            tasks.extend(mirror::follow(&mirror, &cluster));
             let controlled: Arc<dyn Controlled> = Arc::<Mirror>::clone(&mirror);
-            let servers = vec![servers.server(name).url().to_owned()];
-            members.push(Member { cluster: controlled, servers });
+            members.push(Member { cluster: controlled, servers: vec![server.url().to_owned()] });
             mirrors.insert(name.clone(), mirror);
+            ways_out.push((name, egress));
         }
         let controllers = Arc::new(controllers::start(members));
         let mirrors = Arc::new(mirrors);
         for (name, egress) in ways_out {
-            tasks.push(egress.serve(name, &controllers, &mirrors));
+            tasks.push(egress.serve(&name, &controllers, &mirrors));
         }
         Self { tasks, _controllers: controllers }
     }

@@ -45,7 +45,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub(crate) use assets::{Assets, left_out};
 pub(crate) use audit::Request;
-pub(crate) use kubeconfig::Context;
+pub(crate) use kubeconfig::{Context, write as write_kubeconfig};
 pub(crate) use process::free_port;
 pub(crate) use raw::{Answer, Raw, Watched};
 pub(crate) use server::Server;
