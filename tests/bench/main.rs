@@ -5,6 +5,11 @@
 
 mod charts;
 mod meshes;
+mod scale;
+mod servers;
+#[path = "../suite/support/mod.rs"]
+#[allow(dead_code, unused_imports, unused_macros, reason = "not all of what tests need is needed here")]
+mod support;
 mod table;
 
 use std::io::Write as _;
@@ -14,7 +19,7 @@ use table::Row;
 /// What measures rows: it is given the words that choose rows, and skips what they leave out.
 type Group = fn(&table::Chosen) -> Vec<Row>;
 
-static GROUPS: &[Group] = &[meshes::rows, charts::rows];
+static GROUPS: &[Group] = &[meshes::rows, charts::rows, scale::rows, servers::rows];
 
 fn main() {
     let chosen = table::Chosen::from_arguments(std::env::args().skip(1));

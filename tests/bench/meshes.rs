@@ -101,7 +101,7 @@ fn run(command: &mut Command) {
 
 /// Runs a command and gives its peak memory in bytes, as the kernel's high-water mark has it shortly
 /// before the end; 0 where there is no /proc.
-fn run_watched(command: &mut Command) -> u64 {
+pub(crate) fn run_watched(command: &mut Command) -> u64 {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
     let mut peak = 0;
@@ -122,7 +122,7 @@ fn run_watched(command: &mut Command) -> u64 {
 }
 
 /// A mesh with a network for each primary; each remote is served by the primary of its network.
-fn mesh(primaries: usize, remotes: usize) -> String {
+pub(crate) fn mesh(primaries: usize, remotes: usize) -> String {
     let mut text = String::from(
         "version: 1\nmesh: { id: mesh1 }\nistio: { charts: embedded }\ntrust: { root: generate }\nnetworks:\n",
     );

@@ -3,12 +3,14 @@
 //! The clusters outlive the process, as in life. Each case is one write of an undisturbed run, and a
 //! moment around it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use crate::support::matrix::sample;
 use crate::support::meshes::{folder, topology_text};
 use crate::support::tap::{Class, Deed, Moment};
-use crate::support::tapped::{State, Tapped, differences, with_api_servers};
+use crate::support::tapped::{PATIENCE, State, Tapped, differences, with_api_servers};
 
 const APPLY: &[&str] = &["apply", "--auto-approve", "--timeout", "30s"];
 const DESTROY: &[&str] = &["destroy", "--auto-approve", "--timeout", "30s"];
@@ -16,6 +18,7 @@ const PLAN: &[&str] = &["plan", "--detailed-exitcode"];
 
 /// What undisturbed runs come to.
 struct Expected {
+    name: String,
     topology: String,
     /// The clusters once applied, on the disk.
     applied_in: PathBuf,
@@ -44,12 +47,12 @@ async fn expected(file: &str) -> Expected {
     assert_eq!(ran.code, Some(0), "{ran}");
     let (destroyed, destroy_writes) = (tapped.state().await, writes(&tapped));
     assert!(applied.len() > destroyed.len() + 50, "{} and {}", applied.len(), destroyed.len());
-    Expected { topology, applied_in, applied, destroyed, apply_writes, destroy_writes }
+    Expected { name: file.to_owned(), topology, applied_in, applied, destroyed, apply_writes, destroy_writes }
 }
 
 /// Kills one run of a verb at a write, and gives what is wrong after the next one.
 async fn killed(expected: &Expected, verb: &[&str], write: usize, moment: Moment) -> Vec<String> {
-    let folder = folder(&format!("killed-{}-{write}-{moment:?}", verb[0]));
+    let folder = folder(&format!("killed-{}-{}-{write}-{moment:?}", expected.name, verb[0]));
     let (tapped, wanted) = if verb[0] == "apply" {
         (Tapped::new(&folder, &expected.topology).await, &expected.applied)
     } else {
@@ -104,5 +107,70 @@ async fn killed_anywhere(file: &str, size: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shared_control_plane_converges_wherever_its_run_is_killed() {
-    killed_anywhere("primary-remote-multi-network.yaml", 12).await;
+    killed_anywhere("primary-remote-multi-network.yaml", 10).await;
+}
+
+/// How large the journals of a folder are together.
+fn journals(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder.join("clusters")).into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.metadata().ok()).map(|metadata| metadata.len()).sum()
+}
+
+/// Runs a verb whose clusters live in its own process, and kills it once the journals are so large.
+fn killed_with_its_sandbox(folder: &Path, verb: &[&str], size: u64) {
+    let child = Command::new(env!("CARGO_BIN_EXE_stolos"))
+        .args(verb)
+        .args(["--sandbox=clusters", "mesh.yaml"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut child = child.expect("the binary that this suite was built with");
+    let end = Instant::now() + PATIENCE;
+    while child.try_wait().expect("it is our child").is_none() {
+        if journals(folder) >= size || Instant::now() > end {
+            let _ = child.kill();
+            break;
+        }
+        std::thread::yield_now();
+    }
+    child.wait().expect("it is our child");
+    assert!(Instant::now() < end, "the journals never become {size} bytes large");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_that_is_killed_with_its_run_goes_on_from_its_journals() {
+    let expected = expected("multi-primary-multi-network.yaml").await;
+    let whole = journals(&expected.applied_in);
+    let cases: Vec<(&[&str], u64)> =
+        [APPLY, DESTROY].into_iter().flat_map(|verb| (1..40).map(move |part| (verb, part))).collect();
+    let mut faults = Vec::new();
+    for (verb, part) in sample("killed with its sandbox", cases, 5) {
+        let folder = folder(&format!("killed-sandbox-{}-{part}", verb[0]));
+        std::fs::write(folder.join("mesh.yaml"), &expected.topology).expect("a file");
+        let (wanted, size) = if verb[0] == "apply" {
+            (&expected.applied, whole * part / 40)
+        } else {
+            Tapped::copy(&folder, &expected.topology, &expected.applied_in).await.running.stop().await;
+            (&expected.destroyed, journals(&folder) + whole * part / 200)
+        };
+        killed_with_its_sandbox(&folder, verb, size);
+        let tapped = Tapped::new(&folder, &expected.topology).await;
+        let ran = tapped.undisturbed(verb).await;
+        let mut wrong = differences(wanted, &tapped.state().await);
+        wrong.extend(tapped.faults_in_the_books());
+        if ran.code != Some(0) {
+            wrong.push(ran.to_string());
+        }
+        faults.extend(wrong.into_iter().map(|fault| format!("{} {part} of 40: {fault}", verb[0])));
+        tapped.running.stop().await;
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mixed_mesh_converges_wherever_its_run_is_killed() {
+    killed_anywhere("mixed.yaml", 2).await;
 }
