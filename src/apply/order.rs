@@ -71,6 +71,7 @@ mod tests {
             digest: None,
             conflicts: Conflicts::Refuse,
             renamed: Vec::new(),
+            migrated: Vec::new(),
         }
     }
 

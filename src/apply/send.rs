@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::ledger::Ledger;
@@ -14,7 +14,7 @@ use super::{ApplyError, Counts, Outcome, Stop};
 use crate::cluster::{ApplyOptions, Cluster, ClusterError, Fault, Write, together};
 use crate::graph::Unit;
 use crate::object::{Object, ObjectRef, kinds};
-use crate::plan::{Action, Change, Step, done, given_up, taken_over};
+use crate::plan::{Action, Change, Step, done, given_up, migrated, taken_over};
 use crate::topology::ClusterName;
 
 /// How many requests of one step are under way at once.
@@ -163,8 +163,8 @@ impl Sender {
             });
         };
         self.ledger.begin(&change.object).await;
-        if !change.renamed.is_empty() {
-            self.take_over(unit, change).await?;
+        if !change.renamed.is_empty() || !change.migrated.is_empty() {
+            self.take_over(unit, change, &object).await?;
         }
         let options = ApplyOptions { write: Write::Persist, conflicts: change.conflicts };
         let deadline = tokio::time::Instant::now() + KIND_PATIENCE;
@@ -184,10 +184,11 @@ impl Sender {
         }
     }
 
-    /// Makes items ours that somebody gave other keys, so that the apply that follows lets them go.
+    /// Makes items ours that somebody gave other keys, so that the apply that follows lets them go, and fields
+    /// that a client-side applier holds, so that a later one does.
     ///
-    /// A run that ends in between leaves them ours and not asked for, which the next plan shows.
-    async fn take_over(&self, unit: &Unit, change: &Change) -> Result<(), ApplyError> {
+    /// A run that ends in between leaves them ours, and what is not asked for of them the next plan shows.
+    async fn take_over(&self, unit: &Unit, change: &Change, object: &Object) -> Result<(), ApplyError> {
         let mut attempt = 1;
         loop {
             // Made anew by the apply where it is gone.
@@ -199,7 +200,7 @@ impl Sender {
                     why: "it was deleted and made anew meanwhile".to_owned(),
                 });
             }
-            let Some(managers) = taken_over(&live, &change.renamed) else { return Ok(()) };
+            let Some(managers) = managers_after(&live, change, object) else { return Ok(()) };
             match self.cluster.set_managers(&live, &managers).await {
                 Ok(()) => return Ok(()),
                 // A controller wrote the object in between.
@@ -248,4 +249,17 @@ impl Sender {
         let (mut seen, mut stop) = (Sightings::new(), self.stop.clone());
         Ok(wait.until(cluster, &mut seen, &mut stop, |seen| done::still_there(targets, seen).into()).await?)
     }
+}
+
+/// What the managers of a live object become before an object is applied to it; none where they stay.
+fn managers_after(live: &Object, change: &Change, object: &Object) -> Option<Value> {
+    let taken = taken_over(live, &change.renamed);
+    if change.migrated.is_empty() {
+        return taken;
+    }
+    let mut live = live.clone();
+    if let Some(managers) = &taken {
+        live.set_managed_fields(managers.clone());
+    }
+    migrated(&live, object).or(taken)
 }

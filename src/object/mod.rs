@@ -113,6 +113,13 @@ impl Object {
         self.metadata_map("annotations").insert(key.to_owned(), value.into());
     }
 
+    /// Sets `metadata.managedFields`.
+    pub fn set_managed_fields(&mut self, managers: Value) {
+        if let Some(Value::Object(metadata)) = self.as_map_mut().get_mut("metadata") {
+            metadata.insert("managedFields".to_owned(), managers);
+        }
+    }
+
     /// The text at a path of map keys.
     pub fn text(&self, path: &[&str]) -> Option<&str> {
         self.get(path)?.as_str()

@@ -84,6 +84,18 @@ pub struct Change {
     /// Items of lists that are ours under other keys: somebody renamed or renumbered them. They become
     /// ours first, so that the apply lets them go; no dry run can show what comes of it.
     pub renamed: Vec<FieldPath>,
+    /// Client-side appliers whose hold on fields that we ask for goes over to us, so that these fields go
+    /// once they are no longer asked for.
+    pub migrated: Vec<Migration>,
+}
+
+/// Fields that go over to us from a tool that applies from outside of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// Its field manager: `kubectl-client-side-apply`.
+    pub manager: String,
+    /// How many fields.
+    pub fields: usize,
 }
 
 /// One field's difference.

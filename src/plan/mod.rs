@@ -33,9 +33,9 @@ mod step;
 mod steps;
 mod waves;
 
-pub use change::{Action, Author, Cause, Change, Conflicts, FieldChange, Shown};
+pub use change::{Action, Author, Cause, Change, Conflicts, FieldChange, Migration, Shown};
 pub use codes::CODES;
-pub use compare::{Comparison, divergence, given_up, may_be_replaced, settled, taken_over};
+pub use compare::{Comparison, divergence, given_up, may_be_replaced, migrated, settled, taken_over};
 pub use contents::{ContentRead, Held, content_reads};
 pub use destroy::destroy;
 pub use diff::{address_fault, diff};

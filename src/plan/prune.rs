@@ -137,6 +137,7 @@ fn change(cluster: &LiveCluster, object: &ObjectRef, entry: &InventoryEntry, fat
         digest: None,
         conflicts: Conflicts::Refuse,
         renamed: Vec::new(),
+        migrated: Vec::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one integration binary: a module for each part of the tool, `support` for what they share.
 
+mod adoption;
 mod apply;
 mod chart_language;
 mod chart_oracle;

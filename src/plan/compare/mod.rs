@@ -8,6 +8,7 @@ mod compared;
 mod divergence;
 mod fields;
 mod fixed;
+mod migrated;
 mod ownership;
 mod released;
 mod renamed;
@@ -18,6 +19,8 @@ mod shown;
 pub(in crate::plan) use compared::compared;
 pub use divergence::divergence;
 pub use fixed::may_be_replaced;
+pub use migrated::migrated;
+use migrated::migrations;
 pub(in crate::plan) use ownership::Ownership;
 use ownership::is_our_making;
 pub use released::given_up;
@@ -103,6 +106,7 @@ impl Comparison<'_> {
             digest: Some(self.digest.to_owned()),
             conflicts: Conflicts::Refuse,
             renamed: Vec::new(),
+            migrated: Vec::new(),
         }
     }
 
@@ -176,6 +180,9 @@ impl Comparison<'_> {
             }
             Standing::Ours | Standing::Strange => None,
         };
+        // Later on, whoever else holds a field of ours set it to something else, and an apply takes it whole.
+        let is_first = standing != Standing::Ours || ownership.ours.is_none();
+        let migrated = if is_first { migrations(&desired, live) } else { Vec::new() };
         let origin = match standing {
             Standing::Ours => self.recorded.map_or(Origin::Adopted, |recorded| recorded.origin),
             Standing::Strange if is_our_making(self.desired, live) => Origin::Created,
@@ -193,6 +200,7 @@ impl Comparison<'_> {
             digest: Some(self.digest.to_owned()),
             conflicts,
             renamed: renamed.into_iter().map(|renamed| renamed.item).collect(),
+            migrated,
         })
     }
 
@@ -239,6 +247,7 @@ impl Comparison<'_> {
             digest: Some(self.digest.to_owned()),
             conflicts: Conflicts::Refuse,
             renamed: Vec::new(),
+            migrated: Vec::new(),
         })
     }
 

@@ -86,6 +86,16 @@ pub fn taken_over(live: &Object, items: &[FieldPath]) -> Option<Value> {
     }
     // The items themselves as well: who holds but their fields cannot let go of them.
     takeable.iter().for_each(|item| taken.insert(item));
+    Some(handed_over(kept, taken, since, live.api_version()))
+}
+
+/// Managers of an object, and fields that were taken from them and become ours.
+pub(super) fn handed_over(
+    mut kept: Vec<Value>,
+    taken: FieldSet,
+    since: Option<String>,
+    api_version: &str,
+) -> Value {
     let ours = kept.iter_mut().find_map(|value| {
         let entry = ManagedEntry::from_value(value).filter(is_ours)?;
         Some((value, entry))
@@ -100,14 +110,14 @@ pub fn taken_over(live: &Object, items: &[FieldPath]) -> Option<Value> {
                 manager: MANAGER.to_owned(),
                 operation: Operation::Apply,
                 subresource: String::new(),
-                api_version: live.api_version().to_owned(),
+                api_version: api_version.to_owned(),
                 time: since,
                 fields: taken,
             };
             kept.push(entry.to_value());
         }
     }
-    Some(Value::Array(kept))
+    Value::Array(kept)
 }
 
 /// Whether all that hold an item besides us do so by updates of the object itself. Sets of paths

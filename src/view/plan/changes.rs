@@ -119,7 +119,22 @@ pub(super) fn remarks(change: &Change, plan: &Plan) -> Vec<String> {
     }
     remarks.extend(change.note.as_deref().map(|note| tamed(note).into_owned()));
     remarks.extend(taken(change));
+    remarks.extend(migrated(change));
     remarks
+}
+
+/// Which client-side appliers lose hold of what is asked for: `12 fields of helm become ours`.
+fn migrated(change: &Change) -> Option<String> {
+    let words: Vec<String> = change
+        .migrated
+        .iter()
+        .map(|migration| {
+            format!("{} of {}", counted(migration.fields, "field", "fields"), tamed(&migration.manager))
+        })
+        .collect();
+    let verb =
+        if matches!(change.migrated.as_slice(), [only] if only.fields == 1) { "becomes" } else { "become" };
+    (!words.is_empty()).then(|| format!("{} {verb} ours", words.join(", ")))
 }
 
 /// Who made a live object differ, and how long ago.

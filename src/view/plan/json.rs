@@ -20,7 +20,7 @@
 //!   waits (what, facts; null where its condition is met), unchanged (objects)
 //!   changes[]  object (group, kind, namespace, name), action, cause ("topology" | "value" | "drift"),
 //!              by (manager, time; null), note, restarts, cutsTraffic, takesFields,
-//!              fields[]:
+//!              migrates[] (manager, fields: what a client-side applier held is ours alone), fields[]:
 //!              path, before, after, by; a value is {"value": …} | {"fingerprint": …} | {"later": [holes]} | null
 //! ```
 //!
@@ -33,7 +33,8 @@ use serde_json::{Map, Value, json};
 use super::dangers::dangers;
 use super::steps::{shown_changes, shown_steps};
 use crate::plan::{
-    Action, Author, Cause, Change, Conflicts, FieldChange, Mode, Part, Plan, RootOutlook, Shown, Step,
+    Action, Author, Cause, Change, Conflicts, FieldChange, Migration, Mode, Part, Plan, RootOutlook, Shown,
+    Step,
 };
 
 /// The whole plan, indented, with a newline at its end.
@@ -162,8 +163,13 @@ fn change(change: &Change) -> Value {
         "restarts": change.restarts(),
         "cutsTraffic": change.cuts_traffic(),
         "takesFields": change.conflicts == Conflicts::Force,
+        "migrates": change.migrated.iter().map(migration).collect::<Vec<_>>(),
         "fields": change.fields.iter().map(field).collect::<Vec<_>>(),
     })
+}
+
+fn migration(migration: &Migration) -> Value {
+    json!({"manager": migration.manager, "fields": migration.fields})
 }
 
 fn field(field: &FieldChange) -> Value {

@@ -218,7 +218,7 @@ fn a_program_gets_a_schema_and_the_same_bytes_each_time() {
         json!([{
             "object": {"group": "apps", "kind": "Deployment", "namespace": "istio-system", "name": "istio-eastwestgateway"},
             "action": "update", "cause": "topology", "by": null, "note": null, "restarts": false, "cutsTraffic": false,
-            "takesFields": false,
+            "takesFields": false, "migrates": [],
             "fields": [{"path": "spec.replicas", "before": null, "after": {"value": 3}, "by": null}],
         }])
     );

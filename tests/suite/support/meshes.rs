@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, watch};
 use super::back_end::{BackEnd, Running};
 use super::found::{self, Found};
 use super::lent::Lent;
-use super::servers::Raw;
+use super::servers::{Raw, Servers};
 
 const JSON: &str = "application/json";
 
@@ -190,7 +190,8 @@ impl Meshes {
         self.diff(Mode::Apply, &live, &Inputs::at(Timestamp::now())).expect("a plan")
     }
 
-    async fn read(&self, mode: Mode) -> Live {
+    /// What is read for a plan.
+    pub(crate) async fn read(&self, mode: Mode) -> Live {
         let reads = plan::reads(&self.desired).expect("reads");
         let mut live = survey(&self.desired.mesh, &reads, &self.clusters).await;
         let contents = plan::content_reads(&self.desired, &live, mode);
@@ -299,6 +300,14 @@ impl Meshes {
                 Raw::plain(&endpoint.expect("a cluster of the mesh").url)
             }
             Running::ApiServers(lent) => lent.raw(cluster).await,
+        }
+    }
+
+    /// The real API servers.
+    pub(crate) fn servers(&self) -> &Servers {
+        match &self.running {
+            Running::Sandbox { .. } => panic!("this can be asked of real API servers only"),
+            Running::ApiServers(lent) => lent.servers(),
         }
     }
 
