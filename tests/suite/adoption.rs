@@ -1,5 +1,9 @@
 //! What others made and Stolos takes over, and what Stolos made and others touch.
 
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use http::Method;
 use serde_json::{Value, json};
 use stolos::object::{FieldPath, ManagedEntry, Object, ObjectRef, PathElement, managed_fields};
@@ -7,6 +11,7 @@ use stolos::plan::{Action, Conflicts, Mode, Plan, migrated};
 
 use crate::support::back_end::{BackEnd, on_both_back_ends};
 use crate::support::meshes::{Meshes, collection, desired, text, topology_text, writes};
+use crate::support::servers::Assets;
 
 on_both_back_ends!(
     what_kubectl_applied_becomes_ours_field_by_field_and_goes_when_it_is_no_longer_asked_for,
@@ -201,23 +206,28 @@ struct Said {
 
 impl Tool<'_> {
     fn kubectl(&self, arguments: &[&str], stdin: &Value) -> Said {
-        let mut command = self.meshes.servers().kubectl(self.cluster);
-        command.args(arguments).env("KUBECTL_APPLYSET", "true");
+        let assets = Assets::find().expect("a test asked whether they are there");
+        let mut command = self.command(&assets.kubectl);
+        command.args(["--context", self.cluster]).args(arguments).env("KUBECTL_APPLYSET", "true");
         said(command, &stdin.to_string())
     }
 
-    fn helm(&self, helm: &std::path::Path, arguments: &[&str]) -> Said {
-        let mut command = std::process::Command::new(helm);
-        let servers = self.meshes.servers();
-        command.env("KUBECONFIG", servers.kubeconfig()).env("HOME", servers.folder());
+    fn helm(&self, helm: &Path, arguments: &[&str]) -> Said {
+        let mut command = self.command(helm);
         command.args(["--kube-context", self.cluster]).args(arguments);
         said(command, "")
     }
+
+    /// A command that reaches these clusters and keeps nothing of a user's.
+    fn command(&self, program: &Path) -> Command {
+        let kubeconfig = self.meshes.kubeconfig();
+        let mut command = Command::new(program);
+        command.env("HOME", kubeconfig.parent().expect("a folder")).env("KUBECONFIG", kubeconfig);
+        command
+    }
 }
 
-fn said(mut command: std::process::Command, stdin: &str) -> Said {
-    use std::io::Write as _;
-    use std::process::Stdio;
+fn said(mut command: Command, stdin: &str) -> Said {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
     child.stdin.take().expect("piped").write_all(stdin.as_bytes()).expect("it reads");
@@ -239,7 +249,7 @@ fn a_config_map() -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_reads_the_inventory_as_an_apply_set_of_another_tool() {
-    let Some(on) = BackEnd::api_servers("the inventory as kubectl sees it") else { return };
+    let Some(on) = BackEnd::api_servers() else { return };
     let meshes = Meshes::on(on, "adoption-applyset", desired(SHARED, &topology_text(SHARED))).await;
     is_applied(&meshes).await;
     let plan = meshes.plan(Mode::Apply).await;
@@ -282,7 +292,7 @@ async fn kubectl_reads_the_inventory_as_an_apply_set_of_another_tool() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_kubectl_and_helm_made_is_adopted_and_no_longer_theirs() {
-    let Some(on) = BackEnd::api_servers("what kubectl and helm made") else { return };
+    let Some(on) = BackEnd::api_servers() else { return };
     let meshes = Meshes::on(on, "adoption-tools", desired(SHARED, &topology_text(SHARED))).await;
     let tool = Tool { meshes: &meshes, cluster: "cluster1" };
     let mut applied = sample();
@@ -330,7 +340,7 @@ async fn what_kubectl_and_helm_made_is_adopted_and_no_longer_theirs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_istioctl_applied_otherwise_is_refused_and_named() {
-    let Some(on) = BackEnd::api_servers("what istioctl applied") else { return };
+    let Some(on) = BackEnd::api_servers() else { return };
     let meshes = Meshes::on(on, "adoption-istioctl", desired(SHARED, &topology_text(SHARED))).await;
     let sample = reference("", "Namespace", None, "sample");
     let applied = json!({"apiVersion": "v1", "kind": "Namespace",

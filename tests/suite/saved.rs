@@ -3,15 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use http::Method;
 use serde_json::{Value, json};
 use stolos::apply::{self, Job, Stop};
 use stolos::object::ObjectRef;
-use stolos::plan::Mode;
+use stolos::plan::saved::{Binding, SavedPlan, SavedReach, SavedTopology, SavedView, VERSION, stale};
+use stolos::plan::{Conflicts, Mode};
 use stolos::sandbox::{Clock, Patch, Sandbox, SandboxCluster, SystemClock, WriteOptions};
 use tokio::sync::{mpsc, watch};
 
+use crate::support::back_end::{BackEnd, on_both_back_ends};
 use crate::support::command::{Ran, scratch, stolos};
-use crate::support::meshes::{self, Meshes, topology_text};
+use crate::support::meshes::{self, Meshes, collection, topology_text};
+
+on_both_back_ends!(a_saved_plan_outlives_what_controllers_write_and_nothing_else);
 
 const FILE: &str = "primary-remote-multi-network.yaml";
 
@@ -399,6 +404,80 @@ error[output-unwritable]: . is a folder, and a plan is one file
         let mode = std::fs::metadata(folder.join("mesh.plan")).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
+}
+
+/// A plan as it is saved, of which only what it is bound to matters.
+fn bound(binding: Binding, salt: &str) -> SavedPlan {
+    SavedPlan {
+        stolos: VERSION.to_owned(),
+        id: "7f".to_owned(),
+        made: "2026-11-20T12:00:00Z".to_owned(),
+        salt: salt.to_owned(),
+        mode: Mode::Apply,
+        conflicts: Conflicts::Refuse,
+        reach: SavedReach::default(),
+        topology: SavedTopology::default(),
+        binding,
+        view: SavedView { text: String::new(), markdown: String::new(), json: String::new() },
+    }
+}
+
+async fn a_saved_plan_outlives_what_controllers_write_and_nothing_else(on: BackEnd) {
+    let mut meshes = Meshes::on(on, "saved-controllers", meshes::desired(FILE, &topology_text(FILE))).await;
+    let ran = meshes.apply().await;
+    assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
+    let text = topology_text(FILE).replace(
+        "cluster1: { network: network1, role: primary }",
+        "cluster1: { network: network1, role: primary, eastWestGateway: { replicas: 3 } }",
+    );
+    meshes.desired = meshes::desired(FILE, &text);
+    let live = meshes.read(Mode::Apply).await;
+    let saved = bound(Binding::of(&meshes.plan(Mode::Apply).await, &live, "sa1t"), "sa1t");
+    assert_eq!(saved.binding.changes.len(), 2);
+    let now = || async { stale(&saved, &meshes.plan(Mode::Apply).await, &meshes.read(Mode::Apply).await) };
+    assert_eq!(now().await, Vec::<String>::new());
+
+    let raw = meshes.raw("cluster1").await;
+    let path = format!(
+        "{}/istio-eastwestgateway/status?fieldManager=kube-controller-manager",
+        collection(&gateway())
+    );
+    let status = json!({"status": {"observedGeneration": 0}});
+    let answer = raw.ask(Method::PATCH, &path, "application/merge-patch+json", &status).await;
+    assert_eq!(answer.code, 200, "{answer:?}");
+    let webhook = ObjectRef {
+        group: "admissionregistration.k8s.io".to_owned(),
+        kind: "MutatingWebhookConfiguration".to_owned(),
+        namespace: None,
+        name: "istio-sidecar-injector".to_owned(),
+    };
+    let bundle = json!([{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]);
+    meshes.patch("cluster1", &webhook, bundle, "pilot-discovery").await;
+    let note = json!([{"op": "add", "path": "/metadata/labels/team", "value": "platform"}]);
+    meshes.patch("cluster1", &gateway(), note, "kubectl-label").await;
+    assert_eq!(now().await, Vec::<String>::new());
+
+    let scaler = ObjectRef {
+        group: "autoscaling".to_owned(),
+        kind: "HorizontalPodAutoscaler".to_owned(),
+        ..gateway()
+    };
+    let app = meshes.live("cluster1", &scaler).await.expect("it is there").label("app").map(str::to_owned);
+    let same = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {
+        "name": "istio-eastwestgateway", "namespace": "istio-system", "labels": {"app": app}}});
+    let path = format!("{}/istio-eastwestgateway?fieldManager=argocd", collection(&scaler));
+    let answer = raw.ask(Method::PATCH, &path, "application/apply-patch+yaml", &same).await;
+    assert_eq!(answer.code, 200, "{answer:?}");
+    let label = json!([{"op": "replace", "path": "/metadata/labels/app", "value": "gateway"}]);
+    meshes.patch("cluster1", &gateway(), label, "kubectl-edit").await;
+    assert_eq!(
+        now().await,
+        [
+            "cluster1: Deployment.apps istio-system/istio-eastwestgateway: metadata.labels.app has another value",
+            "cluster1: HorizontalPodAutoscaler.autoscaling istio-system/istio-eastwestgateway: \
+             metadata.labels.app is held by stolos, argocd",
+        ]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, watch};
 use super::back_end::{BackEnd, Running};
 use super::found::{self, Found};
 use super::lent::Lent;
-use super::servers::{Raw, Servers};
+use super::servers::Raw;
 
 const JSON: &str = "application/json";
 
@@ -303,11 +303,11 @@ impl Meshes {
         }
     }
 
-    /// The real API servers.
-    pub(crate) fn servers(&self) -> &Servers {
+    /// The administrator's kubeconfig of real API servers.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
         match &self.running {
             Running::Sandbox { .. } => panic!("this can be asked of real API servers only"),
-            Running::ApiServers(lent) => lent.servers(),
+            Running::ApiServers(lent) => lent.kubeconfig(),
         }
     }
 
