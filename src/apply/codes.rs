@@ -73,6 +73,47 @@ same command again, and please report the topology and the output.
 ",
 };
 
+pub(super) static LEASE_HELD: Code = Code {
+    name: "lease-held",
+    summary: "another run is changing a cluster",
+    page: "\
+`stolos apply` and `stolos destroy` hold a Lease in the mesh namespace of every cluster that they write to,
+called like the inventory: `stolos-<mesh id>`. Another run holds it here, so this one changed nothing, in this
+cluster or any other. The finding says who that is, what it runs and since when.
+
+Run the same command again once the other is done. `--lock-timeout 10m` waits for it, and plans anew where it
+changed something.
+
+A run that was killed leaves its lease behind. On the same machine that is seen at once. Elsewhere it runs out
+30 seconds after its last renewal: where a lease looks run out it is watched for that long before it is taken, so
+that no wrong clock lets two runs at one cluster. To see it, or to end a lease of which you know that nobody is
+behind it:
+
+    kubectl --context CONTEXT --namespace istio-system get lease stolos-mesh1
+    kubectl --context CONTEXT --namespace istio-system delete lease stolos-mesh1
+",
+};
+
+pub(super) static LEASE_LOST: Code = Code {
+    name: "lease-lost",
+    summary: "the lease of a cluster was lost while it was being changed",
+    page: "\
+A run renews its Lease in each cluster every 10 seconds. Here that did not succeed for most of the 30 seconds that
+it lasts, or somebody deleted it or took it over. From then on another run may be at work in the cluster, so
+nothing more was written there; the steps in other clusters went on.
+
+What was done is recorded in the inventory, or will be found by the next plan. See that no other run is at work,
+and run the same command again.
+",
+};
+
 /// The codes that this stage raises.
-pub static CODES: &[&Code] =
-    &[&DEPLOYMENT_FAILED, &PLAN_DIVERGED, &STEP_PANICKED, &VALUE_MISSING, &WAIT_TIMEOUT];
+pub static CODES: &[&Code] = &[
+    &DEPLOYMENT_FAILED,
+    &LEASE_HELD,
+    &LEASE_LOST,
+    &PLAN_DIVERGED,
+    &STEP_PANICKED,
+    &VALUE_MISSING,
+    &WAIT_TIMEOUT,
+];

@@ -9,6 +9,8 @@ use crate::diagnostic::{Failure, lasting};
 use crate::graph::{Unit, UnitKind};
 use crate::object::ObjectRef;
 use crate::plan::Unmet;
+use crate::plan::codes::PLAN_STALE;
+use crate::topology::ClusterName;
 use crate::trust::TrustError;
 
 /// Why a step failed. No variant holds a secret.
@@ -49,6 +51,36 @@ pub enum ApplyError {
         unit: Unit,
         /// The holes.
         holes: Vec<Hole>,
+    },
+    /// Another run holds the lease of a cluster.
+    #[error("{cluster} is being changed by {holder}")]
+    LeaseHeld {
+        /// The cluster.
+        cluster: ClusterName,
+        /// Who: `alice@laptop (pid 4711)`.
+        holder: String,
+        /// What it runs, and since when.
+        what: Option<String>,
+        /// How long ago it gave its last sign of life, by the cluster's clock.
+        silent: Option<Duration>,
+        /// How long the lease lasts after one.
+        lasts: Duration,
+    },
+    /// The lease of a cluster is not ours any more.
+    #[error("{cluster}: the lease of this run was lost: {why}")]
+    LeaseLost {
+        /// The cluster.
+        cluster: ClusterName,
+        /// How.
+        why: String,
+    },
+    /// The inventory of a cluster is not the one that the plan was made from.
+    #[error("{cluster} was changed by another run since the plan was made")]
+    PlanStale {
+        /// The cluster.
+        cluster: ClusterName,
+        /// What is different.
+        why: String,
     },
     /// A wait came to its end.
     #[error("{unit} waited {} for {}", lasting(*.waited), .unmet.what)]
@@ -101,6 +133,27 @@ impl ApplyError {
                     unit.kind.name()
                 ))
             }
+            Self::LeaseHeld { what, silent, lasts, .. } => {
+                let mut failure = Failure::new(&codes::LEASE_HELD, self.to_string());
+                failure.facts.extend(what.clone());
+                if let Some(silent) = silent {
+                    let silent = Duration::from_secs(silent.as_secs());
+                    failure.facts.push(format!(
+                        "last sign of life {} ago; without another one the lease runs out after {}",
+                        lasting(silent),
+                        lasting(*lasts)
+                    ));
+                }
+                failure.with_help(
+                    "run the same command again once that is done, or let it wait: --lock-timeout 10m",
+                )
+            }
+            Self::LeaseLost { .. } => Failure::new(&codes::LEASE_LOST, self.to_string())
+                .with_fact("nothing more was written to this cluster")
+                .with_help("see that no other run is at work there, then run the same command again"),
+            Self::PlanStale { why, .. } => Failure::new(&PLAN_STALE, self.to_string())
+                .with_fact(why.clone())
+                .with_help("plan again: the new plan shows what is left to do"),
             Self::Timeout { unit, unmet, warnings, .. } => {
                 let facts = unmet.facts.iter().chain(warnings);
                 let mut failure = Failure::new(&codes::WAIT_TIMEOUT, self.to_string());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::diagnostic::Failure;
 use crate::plan::{Action, StepId, Unmet};
+use crate::topology::ClusterName;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,8 +56,55 @@ pub enum Event {
         /// The failed step that it waits for, at whatever distance.
         by: StepId,
     },
+    /// Something about the lease of a cluster.
+    Lease {
+        /// The cluster.
+        cluster: ClusterName,
+        /// What.
+        news: LeaseNews,
+    },
     /// The run was asked to stop: what runs is brought to an end, nothing new starts.
     Stopping,
+}
+
+/// What happens with the lease of a cluster before and after the steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseNews {
+    /// Another run holds it, and is waited for.
+    Awaited {
+        /// Who: `alice@laptop (pid 4711)`.
+        holder: String,
+        /// What it runs, and since when.
+        what: Option<String>,
+        /// How long it is waited for.
+        limit: Duration,
+    },
+    /// Its holder gave no sign of life for longer than it lasts: it is watched whether that stays so.
+    Doubted {
+        /// Who.
+        holder: String,
+        /// For how long, as far as the times in the lease can be believed.
+        silent: Option<Duration>,
+        /// How long it is watched.
+        watched: Duration,
+    },
+    /// Its holder was a process of this machine that has ended: it is taken over.
+    Ended {
+        /// Who.
+        holder: String,
+    },
+    /// Nobody renewed it while it was watched: it is taken over.
+    Expired {
+        /// Who.
+        holder: String,
+    },
+    /// It could not be given back, and runs out.
+    Left {
+        /// Why not.
+        why: String,
+        /// When it runs out.
+        lasts: Duration,
+    },
 }
 
 /// What became of an object.

@@ -4,10 +4,12 @@
 //! gone: whatever is written at any moment lists all that may exist.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use crate::cluster::{ApplyOptions, Cluster, ClusterError, Write};
+use super::{ApplyError, Leases};
+use crate::cluster::{ApplyOptions, Cluster, Write};
 use crate::compile::MeshFacts;
 use crate::object::ObjectRef;
 use crate::plan::{
@@ -21,6 +23,7 @@ pub(super) struct Ledger {
     mesh: MeshFacts,
     /// The ID of the plan, where it was saved.
     saved: Option<String>,
+    leases: Arc<Leases>,
     book: Mutex<Book>,
 }
 
@@ -46,6 +49,15 @@ pub fn inventories_lag(plan: &Plan) -> bool {
 }
 
 impl Book {
+    /// Old and new together.
+    fn union(&self) -> Inventory {
+        let mut union = self.now.clone();
+        for (object, entry) in &self.planned {
+            union.entries.entry(object.clone()).or_insert_with(|| entry.clone());
+        }
+        union
+    }
+
     /// What the plan means for the inventory of a cluster.
     fn of(cluster: &ClusterName, facts: &PlannedCluster, plan: &Plan) -> Self {
         let mut now = facts.inventory.clone().unwrap_or_default();
@@ -96,13 +108,31 @@ impl Book {
 
 impl Ledger {
     /// The inventory of a cluster before the plan is run.
-    pub(super) fn new(cluster: Cluster, facts: &PlannedCluster, plan: &Plan, saved: Option<String>) -> Self {
+    pub(super) fn new(
+        cluster: Cluster,
+        facts: &PlannedCluster,
+        plan: &Plan,
+        saved: Option<String>,
+        leases: Arc<Leases>,
+    ) -> Self {
         let book = Book::of(cluster.name(), facts, plan);
-        Self { cluster, mesh: plan.mesh.clone(), saved, book: Mutex::new(book) }
+        Self { cluster, mesh: plan.mesh.clone(), saved, leases, book: Mutex::new(book) }
+    }
+
+    /// Whether what it will hold is not what stands written.
+    pub(super) async fn is_to_be_written(&self, mode: Mode) -> bool {
+        let book = self.book.lock().await;
+        match mode {
+            Mode::Apply => {
+                let union = book.union();
+                (book.written.is_some() || !union.entries.is_empty()) && book.written.as_ref() != Some(&union)
+            }
+            Mode::Destroy => book.written.is_some(),
+        }
     }
 
     /// Writes old and new together, once, before the first object is made.
-    pub(super) async fn open(&self) -> Result<(), ClusterError> {
+    pub(super) async fn open(&self) -> Result<(), ApplyError> {
         let mut book = self.book.lock().await;
         if book.opened {
             return Ok(());
@@ -110,17 +140,19 @@ impl Ledger {
         if let Some(id) = &self.saved {
             book.now.use_plan(id);
         }
-        let mut union = book.now.clone();
-        for (object, entry) in &book.planned {
-            union.entries.entry(object.clone()).or_insert_with(|| entry.clone());
-        }
+        let union = book.union();
         self.write(&mut book, union).await?;
         book.opened = true;
         Ok(())
     }
 
+    /// Whether a step that runs writes it, though it may change no object.
+    pub(super) fn notes_plan(&self) -> bool {
+        self.saved.is_some()
+    }
+
     /// Notes that a saved plan is used up, before the first object is taken down.
-    pub(super) async fn note_saved(&self) -> Result<(), ClusterError> {
+    pub(super) async fn note_saved(&self) -> Result<(), ApplyError> {
         let mut book = self.book.lock().await;
         let (Some(id), Some(written)) = (&self.saved, &book.written) else { return Ok(()) };
         let mut noted = written.clone();
@@ -155,7 +187,7 @@ impl Ledger {
 
     /// Writes what is there, if that is not what stands written; an empty one is deleted
     /// where a mesh is destroyed.
-    pub(super) async fn settle(&self, mode: Mode) -> Result<(), ClusterError> {
+    pub(super) async fn settle(&self, mode: Mode) -> Result<(), ApplyError> {
         let mut book = self.book.lock().await;
         if mode == Mode::Destroy && book.now.entries.is_empty() {
             return self.delete(&mut book).await;
@@ -178,10 +210,11 @@ impl Ledger {
         object.kind == "Namespace" && object.name == self.mesh.namespace
     }
 
-    async fn write(&self, book: &mut Book, inventory: Inventory) -> Result<(), ClusterError> {
+    async fn write(&self, book: &mut Book, inventory: Inventory) -> Result<(), ApplyError> {
         if book.written.as_ref() == Some(&inventory) {
             return Ok(());
         }
+        self.leases.ready(self.cluster.name()).await?;
         // Nobody else writes it; where somebody did, what we know of our objects wins.
         let options = ApplyOptions { write: Write::Persist, conflicts: Conflicts::Force };
         self.cluster.apply(&inventory.to_object(&self.mesh), options).await?;
@@ -189,8 +222,9 @@ impl Ledger {
         Ok(())
     }
 
-    async fn delete(&self, book: &mut Book) -> Result<(), ClusterError> {
+    async fn delete(&self, book: &mut Book) -> Result<(), ApplyError> {
         if book.written.is_some() {
+            self.leases.ready(self.cluster.name()).await?;
             self.cluster.delete(&inventory_ref(&self.mesh), None).await?;
             book.written = None;
         }

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::begin::begin;
 use super::ledger::Ledger;
 use super::mint::Mint;
 use super::send::Sender;
 use super::step::{Ended, perform};
 use super::wait::Deadline;
-use super::{ApplyError, Counts, Event, StepOutcome, Summary, codes};
+use super::{ApplyError, Counts, Event, LeaseNews, Leases, StepOutcome, Summary, codes};
 use crate::cluster::{Cluster, ClusterError, Fault, together};
 use crate::compile::{PART_OF, Values, applyset_id};
 use crate::diagnostic::Failure;
@@ -65,6 +66,8 @@ pub struct Job {
     pub options: Options,
     /// The ID of a saved plan: noted in each inventory before anything else is written there.
     pub saved: Option<String>,
+    /// The leases that it takes. Whoever drops the run before its end gives them back.
+    pub leases: Arc<Leases>,
 }
 
 /// What the steps of a run share.
@@ -75,6 +78,7 @@ pub(super) struct Run {
     pub(super) values: Mutex<Values>,
     pub(super) events: mpsc::UnboundedSender<Event>,
     pub(super) stop: watch::Receiver<Stop>,
+    pub(super) leases: Arc<Leases>,
     clusters: BTreeMap<ClusterName, Cluster>,
     ledgers: BTreeMap<ClusterName, Arc<Ledger>>,
 }
@@ -109,7 +113,22 @@ impl Run {
             label: (PART_OF.to_owned(), applyset_id(&self.plan.mesh)),
             deadline,
             stop: self.stop.clone(),
+            leases: Arc::clone(&self.leases),
         })
+    }
+
+    /// The clusters that something is written to, objects or an inventory.
+    pub(super) async fn written(&self) -> Vec<Cluster> {
+        let mut clusters = Vec::new();
+        for (name, ledger) in &self.ledgers {
+            let of_cluster = self.plan.steps.iter().filter(|step| step.unit.cluster == *name);
+            let mut runs = of_cluster.filter(|step| step.held_by.is_empty() && !step.is_done());
+            let is_written = runs.any(|step| ledger.notes_plan() || step.writes().next().is_some());
+            if is_written || ledger.is_to_be_written(self.plan.mode).await {
+                clusters.extend(self.cluster(name));
+            }
+        }
+        clusters
     }
 
     /// Tells the view; a run that nobody looks at goes on.
@@ -142,44 +161,71 @@ pub async fn run(mut job: Job, events: mpsc::UnboundedSender<Event>, stop: watch
         plan: job.plan,
         events,
         stop,
+        leases: job.leases,
         clusters: job.clusters,
         ledgers,
     });
-    let steps = Schedule::new(&run.plan).follow(&run).await;
-    let failures = settle(&run).await;
+    let mut schedule = Schedule::new(&run.plan);
+    let refused = begin(&run, &mut schedule).await.err();
+    if refused.is_none() {
+        schedule.follow(&run).await;
+    }
+    let steps = schedule.outcomes();
+    let failures = if refused.is_none() { settle(&run, &steps).await } else { Vec::new() };
+    for (cluster, why) in run.leases.give_back().await {
+        let news = LeaseNews::Left { why, lasts: run.leases.lasts() };
+        run.tell(Event::Lease { cluster, news });
+    }
     let mut counts = Counts::default();
     for outcome in steps.values() {
         if let StepOutcome::Done(of_step) = outcome {
             counts.extend(of_step);
         }
     }
-    Summary { steps, counts, failures, elapsed: start.elapsed() }
+    let refused = refused.map(|error| error.failure());
+    Summary { refused, steps, counts, failures, elapsed: start.elapsed() }
 }
 
 fn ledgers(job: &Job) -> BTreeMap<ClusterName, Arc<Ledger>> {
     let read = job.plan.clusters.iter().filter(|(name, _)| !job.plan.unknown.contains_key(*name));
     read.filter_map(|(name, facts)| {
         let cluster = job.clusters.get(name)?.clone();
-        Some((name.clone(), Arc::new(Ledger::new(cluster, facts, &job.plan, job.saved.clone()))))
+        let (saved, leases) = (job.saved.clone(), Arc::clone(&job.leases));
+        Some((name.clone(), Arc::new(Ledger::new(cluster, facts, &job.plan, saved, leases))))
     })
     .collect()
 }
 
-/// Writes each inventory as it is now.
-async fn settle(run: &Arc<Run>) -> Vec<Failure> {
+/// Writes each inventory as it is now, where the lease of its cluster is still ours.
+async fn settle(run: &Arc<Run>, steps: &BTreeMap<StepId, StepOutcome>) -> Vec<Failure> {
     let mode = run.plan.mode;
-    let writes: Vec<_> =
-        run.ledgers.values().cloned().map(|ledger| async move { ledger.settle(mode).await }).collect();
+    let mut failures = Vec::new();
+    let mut writes = Vec::new();
+    for (name, ledger) in &run.ledgers {
+        if run.leases.covers(name) || !ledger.is_to_be_written(mode).await {
+            let ledger = Arc::clone(ledger);
+            writes.push(async move { ledger.settle(mode).await });
+        } else if let Err(error) = run.leases.ready(name).await {
+            // A step of the cluster that failed has said so.
+            let mut of_cluster = steps.iter().filter(|(id, _)| id.unit.cluster == *name);
+            if !of_cluster.any(|(_, outcome)| matches!(outcome, StepOutcome::Failed(_))) {
+                failures.push(error.failure());
+            }
+        }
+    }
     let ended = together(LEDGERS, writes).await;
-    ended.into_iter().filter_map(Result::err).map(|error| error.failure()).collect()
+    failures.extend(ended.into_iter().filter_map(Result::err).map(|error| error.failure()));
+    failures
 }
 
 /// Which step may start when. Steps are known by their place in the plan.
-struct Schedule<'p> {
+pub(super) struct Schedule<'p> {
     steps: &'p [Step],
     /// The steps that each waits for.
     after: Vec<BTreeSet<usize>>,
     state: Vec<State>,
+    /// Whether each may start at all for now.
+    admitted: Vec<bool>,
 }
 
 impl<'p> Schedule<'p> {
@@ -203,17 +249,24 @@ impl<'p> Schedule<'p> {
             }
         }
         let state = steps.iter().map(|_| State::Waiting).collect();
-        Self { steps, after, state }
+        let admitted = vec![true; steps.len()];
+        Self { steps, after, state, admitted }
+    }
+
+    /// From now on these steps start and no others.
+    pub(super) fn admit(&mut self, which: impl Fn(&Step) -> bool) {
+        self.admitted = self.steps.iter().map(which).collect();
     }
 
     /// Starts steps as they become ready until none is left that could.
-    async fn follow(mut self, run: &Arc<Run>) -> BTreeMap<StepId, StepOutcome> {
+    pub(super) async fn follow(&mut self, run: &Arc<Run>) {
         let mut running: JoinSet<(usize, StepOutcome)> = JoinSet::new();
         let mut stop = run.stop.clone();
         let mut stoppable = true;
         let mut told = false;
         loop {
             let mut ready = self.settle(run);
+            ready.retain(|place| self.admitted[*place]);
             if run.is_stopping() {
                 if !told && !running.is_empty() {
                     run.tell(Event::Stopping);
@@ -240,7 +293,6 @@ impl<'p> Schedule<'p> {
                 changed = stop.changed(), if stoppable => stoppable = changed.is_ok(),
             }
         }
-        self.outcomes()
     }
 
     /// Settles every step that needs no running, and gives those that may start now, in the order of the plan.
@@ -317,7 +369,13 @@ async fn start(run: Arc<Run>, step: Step) -> StepOutcome {
     let id = step.id();
     let begin = Instant::now();
     run.tell(Event::Started { step: id.clone() });
-    match perform(&run, &step).await {
+    let ended = tokio::select! {
+        biased;
+        // Whatever is under way is dropped: from here on another run may be at work in the cluster.
+        lost = run.leases.lost(&step.unit.cluster) => Err(lost),
+        ended = perform(&run, &step) => ended,
+    };
+    match ended {
         Ok(Ended::Done(counts)) => {
             let elapsed = begin.elapsed();
             run.tell(Event::Done { step: id, counts: counts.clone(), elapsed });

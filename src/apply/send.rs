@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::ledger::Ledger;
 use super::order::waves;
 use super::wait::{Deadline, Sightings, Wait, Waited};
-use super::{ApplyError, Counts, Outcome, Stop};
+use super::{ApplyError, Counts, Leases, Outcome, Stop};
 use crate::cluster::{ApplyOptions, Cluster, ClusterError, Fault, Write, together};
 use crate::graph::Unit;
 use crate::object::{Object, ObjectRef, kinds};
@@ -36,6 +36,7 @@ pub(super) struct Sender {
     pub(super) label: (String, String),
     pub(super) deadline: Deadline,
     pub(super) stop: watch::Receiver<Stop>,
+    pub(super) leases: Arc<Leases>,
 }
 
 /// What came of sending.
@@ -118,6 +119,7 @@ impl Sender {
     }
 
     async fn change(&self, unit: &Unit, change: &Change, object: Option<Object>) -> Result<Done, ApplyError> {
+        self.leases.ready(self.cluster.name()).await?;
         match change.action {
             Action::Create | Action::Adopt | Action::Update => {
                 self.apply(unit, change, object).await.map(Done::Applied)

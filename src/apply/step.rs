@@ -36,8 +36,12 @@ pub(super) async fn perform(run: &Arc<Run>, step: &Step) -> Result<Ended, ApplyE
         Mode::Apply => sender.ledger.open().await?,
         Mode::Destroy => sender.ledger.note_saved().await?,
     }
+    if run.plan.mode == Mode::Destroy && is_namespace {
+        run.leases.leave(&step.unit.cluster);
+    }
     let sent = send(run, step, &sender).await?;
-    if run.plan.mode == Mode::Apply && is_namespace {
+    // Where the lease waits for this very namespace, the next step of the cluster writes it.
+    if run.plan.mode == Mode::Apply && is_namespace && run.leases.covers(&step.unit.cluster) {
         sender.ledger.open().await?;
     }
     if sent.stopped {

@@ -11,6 +11,8 @@ use crate::topology::ClusterName;
 /// What came of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
+    /// Why it did not begin, but for namespaces: another run holds a lease, or the plan no longer fits.
+    pub refused: Option<Failure>,
     /// What became of each step.
     pub steps: BTreeMap<StepId, StepOutcome>,
     /// What became of the objects of all steps.
@@ -47,13 +49,16 @@ pub enum StepOutcome {
 impl Summary {
     /// Whether every step is done.
     pub fn is_complete(&self) -> bool {
-        self.failures.is_empty()
+        self.refused.is_none()
+            && self.failures.is_empty()
             && self.steps.values().all(|step| matches!(step, StepOutcome::Idle | StepOutcome::Done(_)))
     }
 
     /// Whether something failed, beside what could not be read.
     pub fn has_failed(&self) -> bool {
-        !self.failures.is_empty() || self.steps.values().any(|step| matches!(step, StepOutcome::Failed(_)))
+        self.refused.is_some()
+            || !self.failures.is_empty()
+            || self.steps.values().any(|step| matches!(step, StepOutcome::Failed(_)))
     }
 
     /// Whether it was stopped before its end.

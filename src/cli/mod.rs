@@ -14,6 +14,7 @@ mod destroy;
 mod explain;
 mod folder;
 mod graph;
+mod holder;
 mod init;
 mod interrupts;
 mod load;

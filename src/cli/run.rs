@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,9 +13,10 @@ use super::interrupts::Interrupts;
 use super::load::TopologyPath;
 use super::mesh::Mesh;
 use super::terminal::Drawing;
-use super::{Exit, Stop, Terminal};
-use crate::apply::{self, Job, Options, StepOutcome, Summary};
+use super::{Exit, Stop, Terminal, holder};
+use crate::apply::{self, Guard, Job, Leases, Options, StepOutcome, Summary, Terms};
 use crate::diagnostic::{Code, Failure, duration};
+use crate::plan::codes::PLAN_STALE;
 use crate::plan::{Conflicts, Mode, Plan};
 use crate::view;
 use crate::view::progress::Progress;
@@ -55,6 +57,14 @@ pub(super) struct RunArgs {
     /// How long each step may take whose unit the topology's `timeouts` does not name: 90s, 5m, 1h30m
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     timeout: Duration,
+    /// How long to wait where another run holds the lease of a cluster: 90s, 5m, 1h30m
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = patience)]
+    lock_timeout: Duration,
+}
+
+/// A span of time, or none.
+fn patience(text: &str) -> Result<Duration, String> {
+    if text.trim() == "0s" { Ok(Duration::ZERO) } else { duration(text).map_err(|error| error.to_string()) }
 }
 
 /// The words of a verb.
@@ -89,11 +99,37 @@ async fn planned(
     terminal: &mut Terminal,
 ) -> Result<Exit, Stop> {
     mesh.loaded.warn(terminal);
+    loop {
+        match once(words, args, conflicts, mesh, terminal).await? {
+            Outcome::Over(exit) => return Ok(exit),
+            // Whoever is ready to wait for another run is ready for what that changes.
+            Outcome::Stale => terminal.talk("The plan no longer fits: planning again.\n\n"),
+        }
+    }
+}
+
+/// How one plan ended.
+pub(super) enum Outcome {
+    /// As far as it goes.
+    Over(Exit),
+    /// Another run was waited for, and changed what the plan was made from.
+    Stale,
+}
+
+async fn once(
+    words: &Words,
+    args: &RunArgs,
+    conflicts: Conflicts,
+    mesh: &Mesh,
+    terminal: &mut Terminal,
+) -> Result<Outcome, Stop> {
     let plan = mesh.plan(words.mode, conflicts).await?;
     let flags = flags(&args.reach, conflicts);
+    let again = format!("stolos {} {flags}{}", words.verb, mesh.loaded.about);
     let run = Run {
         plan,
-        again: format!("stolos {} {flags}{}", words.verb, mesh.loaded.about),
+        command: again.clone(),
+        again,
         check: format!("stolos plan {}{}", args.reach, mesh.loaded.about),
         approval: if args.auto_approve { Approval::Given } else { Approval::Asked(words) },
         saved: None,
@@ -104,6 +140,8 @@ async fn planned(
 /// A plan that is about to be run.
 pub(super) struct Run<'w> {
     pub(super) plan: Plan,
+    /// The command that runs it: what its leases say.
+    pub(super) command: String,
     /// The command that goes on where this one stops.
     pub(super) again: String,
     /// The command that shows what is left.
@@ -127,12 +165,12 @@ pub(super) async fn carry_out(
     args: &RunArgs,
     mesh: &Mesh,
     terminal: &mut Terminal,
-) -> Result<Exit, Stop> {
-    let Run { plan, again, check, approval, saved } = run;
+) -> Result<Outcome, Stop> {
+    let Run { plan, command, again, check, approval, saved } = run;
     terminal.data(&view::plan::text(&plan, terminal.data_look()))?;
     let is_record = is_over(&plan) && plan.mode == Mode::Apply && apply::inventories_lag(&plan);
     if is_over(&plan) && !is_record {
-        return Ok(if plan.is_incomplete() { Exit::Incomplete } else { Exit::Done });
+        return Ok(Outcome::Over(if plan.is_incomplete() { Exit::Incomplete } else { Exit::Done }));
     }
     // What is only recorded is no change that anybody could object to.
     if let Approval::Asked(words) = approval
@@ -140,23 +178,36 @@ pub(super) async fn carry_out(
         && !approved(words, &again, terminal)?
     {
         terminal.talk("Nothing was changed.\n");
-        return Ok(Exit::Error);
+        return Ok(Outcome::Over(Exit::Error));
     }
     let options = Options { parallelism: args.parallelism.get(), timeout: args.timeout };
     let root = match plan.mode {
         Mode::Apply => mesh.root()?,
         Mode::Destroy => None,
     };
-    let job = Job { plan: plan.clone(), clusters: mesh.clusters.clone(), root, options, saved };
-    let Some(summary) = watched(job, terminal).await else {
+    let terms =
+        Terms { patience: args.lock_timeout, has_ended: Arc::new(holder::has_ended), ..Terms::default() };
+    let leases = Arc::new(Leases::new(holder::of_this_process(&command), terms));
+    let clusters = mesh.clusters.clone();
+    let is_saved = saved.is_some();
+    let job = Job { plan: plan.clone(), clusters, root, options, saved, leases: Arc::clone(&leases) };
+    let guard = Guard::over(&leases);
+    let ended = watched(job, terminal).await;
+    let Some(summary) = ended else {
+        leases.give_back().await;
         terminal.talk(&format!(
             "Abandoned: requests were under way, and the inventories may lag behind.\nGo on with: {again}\n"
         ));
-        return Ok(Exit::Error);
+        return Ok(Outcome::Over(Exit::Error));
     };
+    drop(guard);
+    let is_stale = summary.refused.as_ref().is_some_and(|failure| failure.code.name == PLAN_STALE.name);
+    if is_stale && !is_saved && !args.lock_timeout.is_zero() {
+        return Ok(Outcome::Stale);
+    }
     let look = terminal.talk_look();
     terminal.talk(&view::progress::summary(&plan, &summary, &again, &check, look));
-    Ok(exit(&plan, &summary))
+    Ok(Outcome::Over(exit(&plan, &summary)))
 }
 
 /// Whether a plan leaves nothing to run. An inventory without objects is still to be taken down.

@@ -11,7 +11,7 @@ use super::clusters::Reach;
 use super::desired::{path_of_named, public_named, read_named};
 use super::load::{self, Loaded, load_texts, texts_at};
 use super::mesh::{Mesh, Outlook};
-use super::run::{Approval, Run, RunArgs, carry_out, flags};
+use super::run::{Approval, Outcome, Run, RunArgs, carry_out, flags};
 use super::{Exit, Stop, Terminal, codes};
 use crate::diagnostic::Failure;
 use crate::document::Source;
@@ -191,12 +191,17 @@ pub(super) fn apply(
             differs(stale(&saved, &plan, &live))?;
             let run = Run {
                 plan,
+                command: format!("stolos apply {file}"),
                 check: format!("stolos plan {reach}{}", mesh.loaded.about),
                 again: anew.clone(),
                 approval: Approval::Given,
                 saved: Some(saved.id.clone()),
             };
-            carry_out(run, args, &mesh, terminal).await
+            match carry_out(run, args, &mesh, terminal).await? {
+                Outcome::Over(exit) => Ok(exit),
+                // A saved plan is not made anew by applying it.
+                Outcome::Stale => Ok(Exit::Error),
+            }
         }
         .await;
         mesh.close().await;

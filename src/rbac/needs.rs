@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::passed_on::{PassOn, passed_on};
 use super::right::{Right, Rights};
-use crate::apply::watched;
+use crate::apply::{lease_ref, watched};
 use crate::cluster::Request;
 use crate::compile::{Desired, DesiredUnit, Done, Values};
 use crate::diagnostic::Failure;
@@ -71,6 +71,7 @@ pub fn rights(
                 let objects: Vec<Object> = here.flat_map(|(_, objects)| objects.clone()).collect();
                 needs.rights.extend(passed_on(&objects, pass_on));
                 needs.ask(Request::Apply, &inventory_ref(&desired.mesh));
+                needs.hold(&lease_ref(&desired.mesh));
             }
             remove(&mut needs, &dropped);
         }
@@ -80,6 +81,8 @@ pub fn rights(
             for needs in needs.values_mut() {
                 needs.ask(Request::Change, &inventory_ref(&desired.mesh));
                 needs.ask(Request::Delete, &inventory_ref(&desired.mesh));
+                needs.hold(&lease_ref(&desired.mesh));
+                needs.ask(Request::Delete, &lease_ref(&desired.mesh));
                 // A namespace is deleted only where nobody else has anything in it, of whatever kind.
                 for verb in Request::List.verbs() {
                     needs.in_namespace.add(Right::new("*", "*", None, verb));
@@ -162,6 +165,14 @@ impl<'d> Needs<'d> {
                 self.rights.ask_for(Request::Watch, &kind, selection.name.as_deref());
             }
         }
+    }
+
+    /// What it takes to hold a lease, and to watch one that others hold.
+    fn hold(&mut self, lease: &ObjectRef) {
+        for request in [Request::Read, Request::Create, Request::Change] {
+            self.ask(request, lease);
+        }
+        self.watch(&[(self.name.clone(), lease.clone())]);
     }
 
     fn minimal(&self) -> ClusterRights {

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::diagnostics::{self, Look};
-use crate::apply::{Counts, Event, Outcome, StepOutcome, Summary};
+use crate::apply::{Counts, Event, LeaseNews, Outcome, StepOutcome, Summary};
 use crate::diagnostic::{Failure, counted, lasting, listed};
 use crate::graph::Unit;
 use crate::plan::{Mode, Plan, StepId};
+use crate::topology::ClusterName;
 
 /// How long a wait lasts until it is told where nothing is drawn anew.
 const LONG_WAIT: Duration = Duration::from_secs(10);
@@ -108,6 +109,7 @@ impl Progress {
             }
             // The summary says it once for all of them.
             Event::HeldBack { .. } => None,
+            Event::Lease { cluster, news } => Some(lease_words(cluster, news)),
             Event::Stopping => Some(format!(
                 "Stopping: {} to be brought to an end. Interrupt again to abandon.",
                 counted(self.running.len(), "running step", "running steps")
@@ -177,6 +179,38 @@ impl Progress {
     }
 }
 
+/// What happens with the lease of a cluster, in a line.
+fn lease_words(cluster: &ClusterName, news: &LeaseNews) -> String {
+    match news {
+        LeaseNews::Awaited { holder, what, limit } => {
+            let what = what.as_ref().map(|what| format!(": {what}")).unwrap_or_default();
+            format!("Waiting up to {} for {holder}, who is changing {cluster}{what}", lasting(*limit))
+        }
+        LeaseNews::Doubted { holder, silent, watched } => {
+            let silent = match silent {
+                Some(silent) => format!("gave no sign of life for {}", lasting(*silent)),
+                None => "renewed it at a time that cannot be right".to_owned(),
+            };
+            format!(
+                "The lease of {cluster} is held by {holder}, who {silent}: watching it for {}",
+                lasting(*watched)
+            )
+        }
+        LeaseNews::Ended { holder } => {
+            format!("The lease of {cluster} is taken over: {holder} has ended without giving it back")
+        }
+        LeaseNews::Expired { holder } => {
+            format!("The lease of {cluster} is taken over: {holder} no longer renews it")
+        }
+        LeaseNews::Left { why, lasts } => {
+            format!(
+                "The lease of {cluster} could not be given back and runs out in {}: {why}",
+                lasting(*lasts)
+            )
+        }
+    }
+}
+
 /// `16 created`, `1 configured, 2 deleted`; `ready` where a step only waited.
 fn outcome_words(counts: &Counts) -> String {
     let words: Vec<String> = counts
@@ -192,6 +226,10 @@ fn outcome_words(counts: &Counts) -> String {
 /// `again` is the command that goes on from there, `check` the one that shows what is left.
 pub fn summary(plan: &Plan, summary: &Summary, again: &str, check: &str, look: Look) -> String {
     let mut text = String::new();
+    if let Some(failure) = &summary.refused {
+        text.push_str(&diagnostics::failure(failure, look));
+        text.push('\n');
+    }
     let total = plan.steps.iter().filter(|step| !step.is_done()).count();
     let done = summary.steps_done();
     for (step, outcome) in &summary.steps {
@@ -208,6 +246,9 @@ pub fn summary(plan: &Plan, summary: &Summary, again: &str, check: &str, look: L
         Mode::Apply => "Applied",
         Mode::Destroy => "Destroyed",
     };
+    if done == 0 && summary.refused.is_some() {
+        return text + "Nothing was changed.\n";
+    }
     if plan.mode == Mode::Apply && plan.is_empty() {
         if summary.is_complete() {
             text.push_str("Recorded: an earlier run had not brought its inventories to the end.\n");
@@ -448,6 +489,7 @@ mod tests {
             ]),
             counts: created(16),
             failures: Vec::new(),
+            refused: None,
             elapsed: Duration::from_secs(301),
         };
         let plan = plan(&[BASE, GATEWAY, "cluster2/control-plane"]);
@@ -472,6 +514,7 @@ Go on with: stolos apply mesh.yaml
             steps: BTreeMap::from([(step(BASE), StepOutcome::Done(created(16)))]),
             counts: created(16),
             failures: Vec::new(),
+            refused: None,
             elapsed: Duration::from_secs(31),
         };
         assert_eq!(

@@ -21,6 +21,7 @@ mod saved;
 mod servers;
 mod strict;
 mod support;
+mod two_runs;
 mod validate;
 mod waits;
 mod waves;

@@ -493,13 +493,8 @@ async fn a_saved_plan_whose_apply_was_cut_off_is_used_up() {
         }
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let (_stopper, stop) = watch::channel(Stop::Go);
-        let job = Job {
-            plan: meshes.plan(mode).await,
-            clusters: meshes.clusters.clone(),
-            root: None,
-            options: meshes.options,
-            saved: Some("7f".to_owned()),
-        };
+        let (job, killed) = meshes.job(meshes.plan(mode).await);
+        let job = Job { saved: Some("7f".to_owned()), ..job };
         let cut_off = async {
             for _ in 0..cut {
                 receiver.recv().await.expect("more to come");
@@ -510,6 +505,7 @@ async fn a_saved_plan_whose_apply_was_cut_off_is_used_up() {
             () = cut_off => {}
             _ = apply::run(job, sender, stop) => panic!("it is longer than that"),
         }
+        meshes.killed(killed);
         let plan = meshes.plan(mode).await;
         let of_cluster = |name: &str| plan.clusters[name].inventory.clone().map(|inventory| inventory.plans);
         let used: Vec<_> = ["cluster1", "cluster2"].iter().filter_map(|name| of_cluster(name)).collect();

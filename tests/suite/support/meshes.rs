@@ -1,14 +1,15 @@
 //! A topology on clusters of either back end, through the library alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Method;
 use jiff::Timestamp;
 use serde_json::Value;
-use stolos::apply::{self, Event, Job, Options, Stop, Summary};
+use stolos::apply::{self, Event, Holder, Job, Leases, Options, Stop, Summary, Terms};
 use stolos::cluster::{Cluster, Contexts, Limits, Transport, dry_runs, look_into, survey};
 use stolos::compile::{self, Desired, PublicFiles};
 use stolos::diagnostic::Failure;
@@ -36,6 +37,10 @@ pub(crate) struct Meshes {
     pub(crate) running: Running,
     pub(crate) clusters: BTreeMap<ClusterName, Cluster>,
     pub(crate) options: Options,
+    /// How its runs take leases.
+    pub(crate) terms: Terms,
+    /// The runs that count as processes that were killed.
+    killed: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// What came of a run, and what was said meanwhile.
@@ -107,7 +112,7 @@ impl Meshes {
             clusters.insert(name.clone(), Cluster::new(name.clone(), in_mesh(&facts.id), transport));
         }
         let options = Options { timeout: Duration::from_secs(60), ..Options::default() };
-        Self { desired, running: Running::ApiServers(Box::new(lent)), clusters, options }
+        Self::new(desired, Running::ApiServers(Box::new(lent)), clusters, options)
     }
 
     /// From now on things happen by themselves.
@@ -162,7 +167,20 @@ impl Meshes {
             .collect();
         let options = Options { timeout: Duration::from_secs(30), ..Options::default() };
         let running = Running::Sandbox { sandbox: running, controllers: None };
-        Self { desired, running, clusters, options }
+        Self::new(desired, running, clusters, options)
+    }
+
+    fn new(
+        desired: Desired,
+        running: Running,
+        clusters: BTreeMap<ClusterName, Cluster>,
+        options: Options,
+    ) -> Self {
+        let killed: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+        let known = Arc::clone(&killed);
+        let has_ended = Arc::new(move |run: &str| known.lock().expect("no panic while held").contains(run));
+        let terms = Terms { has_ended, ..Terms::default() };
+        Self { desired, running, clusters, options, terms, killed }
     }
 
     /// What it takes.
@@ -206,6 +224,32 @@ impl Meshes {
         }
     }
 
+    /// The leases of a run, and by what it is known to have been killed.
+    pub(crate) fn leases(&self) -> (Arc<Leases>, String) {
+        static RUNS: AtomicUsize = AtomicUsize::new(1);
+        let run = format!("run-{}", RUNS.fetch_add(1, Ordering::Relaxed));
+        let holder = Holder {
+            who: "test@here".to_owned(),
+            pid: 1,
+            command: "stolos apply mesh.yaml".to_owned(),
+            run: run.clone(),
+            process: Some(run.clone()),
+        };
+        (Arc::new(Leases::new(holder, self.terms.clone())), run)
+    }
+
+    /// A run that is over counts as a process that was killed from now on.
+    pub(crate) fn killed(&self, run: String) {
+        self.killed.lock().expect("no panic while held").insert(run);
+    }
+
+    /// All that a run of a plan takes, and by what it is known to have been killed.
+    pub(crate) fn job(&self, plan: Plan) -> (Job, String) {
+        let (leases, run) = self.leases();
+        let clusters = self.clusters.clone();
+        (Job { plan, clusters, root: None, options: self.options, saved: None, leases }, run)
+    }
+
     /// Runs a plan.
     pub(crate) async fn run(&self, plan: Plan) -> Ran {
         let (_stopper, stop) = watch::channel(Stop::Go);
@@ -220,8 +264,7 @@ impl Meshes {
         tell: impl Fn(&Event),
     ) -> Ran {
         let (sender, mut receiver) = mpsc::unbounded_channel();
-        let job =
-            Job { plan, clusters: self.clusters.clone(), root: None, options: self.options, saved: None };
+        let (job, _) = self.job(plan);
         let mut events = Vec::new();
         let listen = async {
             while let Some(event) = receiver.recv().await {
@@ -237,8 +280,7 @@ impl Meshes {
     pub(crate) async fn run_until_cut(&self, plan: Plan, cut: usize) {
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let (_stopper, stop) = watch::channel(Stop::Go);
-        let job =
-            Job { plan, clusters: self.clusters.clone(), root: None, options: self.options, saved: None };
+        let (job, killed) = self.job(plan);
         let counted = async {
             for _ in 0..cut {
                 if receiver.recv().await.is_none() {
@@ -251,6 +293,7 @@ impl Meshes {
             () = counted => {}
             _ = apply::run(job, sender, stop) => {}
         }
+        self.killed(killed);
     }
 
     /// Plans and runs.

@@ -12,6 +12,7 @@ pub(crate) mod lent;
 pub(crate) mod matrix;
 pub(crate) mod meshes;
 pub(crate) mod official;
+pub(crate) mod relay;
 pub(crate) mod servers;
 pub(crate) mod tap;
 pub(crate) mod tapped;
