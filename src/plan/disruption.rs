@@ -13,6 +13,9 @@ pub(super) const INTERMEDIATE_SECRET: &str = "cacerts";
 /// What the names of remote secrets begin with.
 const REMOTE_SECRET: &str = "istio-remote-secret-";
 
+/// The ConfigMap with the mesh's configuration.
+const MESH_CONFIG: &str = "istio";
+
 /// The label by which istiod knows a cluster's network.
 const NETWORK_LABEL: &str = "metadata.labels[\"topology.istio.io/network\"]";
 
@@ -60,9 +63,7 @@ impl Change {
             .iter()
             .any(|start| path.starts_with(start)),
             "Gateway" | "VirtualService" => path.starts_with("spec") && field.before.is_some(),
-            // Endpoints of the cluster move to another network for all others at once. Those that take
-            // an address of istiod keep the connections that they have, so they cut nothing.
-            "Namespace" => path == NETWORK_LABEL && field.before.is_some(),
+            // Whoever takes another address of istiod keeps the connections that it has.
             _ => false,
         }
     }
@@ -78,6 +79,32 @@ impl Change {
                 Action::Adopt | Action::Update => self.touches("data"),
                 Action::Create | Action::Delete | Action::Release | Action::Keep | Action::NoOp => false,
             }
+    }
+
+    /// Whether the cluster moves to another network: for all others at once, while its pods stay on the old one
+    /// until they start anew.
+    pub fn moves_network(&self) -> bool {
+        self.object.kind == "Namespace"
+            && matches!(self.action, Action::Adopt | Action::Update)
+            && self.fields.iter().any(|field| field.path == NETWORK_LABEL && field.before.is_some())
+    }
+
+    /// Whether every identity moves to another trust domain.
+    pub fn moves_trust_domain(&self) -> bool {
+        let domain = |value: &Option<Shown>| match value {
+            Some(Shown::Value(text)) => text
+                .as_str()
+                .and_then(|text| text.lines().find_map(|line| line.strip_prefix("trustDomain:")))
+                .map(|domain| domain.trim().to_owned()),
+            Some(Shown::Fingerprint(_) | Shown::Later(_)) | None => None,
+        };
+        self.object.kind == "ConfigMap"
+            && self.object.name == MESH_CONFIG
+            && matches!(self.action, Action::Adopt | Action::Update)
+            && self.fields.iter().any(|field| {
+                field.path == "data.mesh"
+                    && domain(&field.before).is_some_and(|old| Some(old) != domain(&field.after))
+            })
     }
 
     /// Whether a running istiod gets another certificate to sign with.
@@ -135,7 +162,12 @@ impl Step {
     /// Whether it restarts something or cuts traffic.
     pub fn disrupts(&self) -> bool {
         self.writes().any(|change| {
-            change.restarts() || change.cuts_traffic() || change.reregisters() || change.replaces_root()
+            change.restarts()
+                || change.cuts_traffic()
+                || change.reregisters()
+                || change.replaces_root()
+                || change.moves_network()
+                || change.moves_trust_domain()
         }) || self.refuses_plain_text().is_some()
     }
 

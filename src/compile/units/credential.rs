@@ -38,7 +38,13 @@ impl Context<'_> {
         other: &Cluster,
     ) -> Result<(Content, Done), CompileError> {
         let name = format!("istio-remote-secret-{}", other.id());
-        let kubeconfig = self.kubeconfig(unit, other)?;
+        let serves = other.primaries().iter().any(|served_by| served_by.value == primary.name.value);
+        let mut kubeconfig = self.kubeconfig(unit, other)?;
+        if serves {
+            // istiod reads whether it may serve a cluster when it registers it, and registers it anew only for
+            // other bytes (pkg/kube/multicluster/secretcontroller.go, 1.30.3): so they say that it does.
+            kubeconfig.insert_str(0, "# istiod here serves this cluster.\n");
+        }
         let secret = json!({
             "apiVersion": "v1",
             "kind": "Secret",
@@ -51,7 +57,6 @@ impl Context<'_> {
             "type": "Opaque",
             "stringData": { other.id(): kubeconfig },
         });
-        let serves = other.primaries().iter().any(|served_by| served_by.value == primary.name.value);
         let effects = serves.then(|| {
             Box::new(Effects {
                 webhook: self.webhook(),

@@ -310,3 +310,64 @@ proptest! {
         }
     }
 }
+
+/// Two primaries and a remote of one of them, on one network.
+fn remote_of(primary: &str) -> String {
+    let cluster = |number: usize, role: &str| {
+        format!("  cluster{number}: {{ network: network1, role: {role}, pods: [10.{number}.0.0/16] }}\n")
+    };
+    format!(
+        "version: 1\nmesh: {{ id: mesh1 }}\nistio: {{ version: 1.30.3, charts: embedded }}\n\
+         trust: {{ root: generate }}\nnetworks: {{ network1: {{}} }}\nclusters:\n{}{}{}",
+        cluster(1, "primary"),
+        cluster(2, "primary"),
+        cluster(3, &format!("remote, primaries: [{primary}]"))
+    )
+}
+
+#[test]
+fn a_remote_that_changes_its_primary_is_registered_anew_and_leaves_the_old_one_last() {
+    let world = applied(&remote_of("cluster1"));
+    let plan = world.plan(&desired(&remote_of("cluster2"))).unwrap();
+    let anew: Vec<String> = plan
+        .steps
+        .iter()
+        .filter(|step| step.writes().any(Change::reregisters))
+        .map(|step| step.id().to_string())
+        .collect();
+    assert_eq!(anew, ["cluster1/remote-secret-cluster3", "cluster2/remote-secret-cluster3"]);
+    // istiod reads the annotation that lets it serve when it registers the cluster.
+    let told = before(&plan, &"cluster2/remote-secret-cluster3".parse().unwrap());
+    assert!(told.contains(&"cluster3/namespace".parse().unwrap()), "{told:?}");
+    let moved = before(&plan, &"cluster3/control-plane".parse().unwrap());
+    assert!(moved.contains(&"cluster2/expose-control-plane".parse().unwrap()), "{moved:?}");
+    for gone in ["cluster1/expose-control-plane", "cluster1/eastwest-gateway"] {
+        let waits_for = before(&plan, &gone.parse().unwrap());
+        assert!(step(&plan, gone).desired.is_none(), "{gone}");
+        assert!(waits_for.contains(&"cluster3/control-plane".parse().unwrap()), "{gone}");
+    }
+}
+
+#[test]
+fn a_cluster_that_moves_to_another_network_is_a_cut() {
+    let text = example("multi-primary-multi-network.yaml")
+        .replace("  network2: {}\n", "  network2: {}\n  network3: {}\n");
+    let world = applied(&text.replace("  network3: {}\n", ""));
+    let moved = text.replace("  network2: {}\n", "").replace("network: network2", "network: network3");
+    let plan = world.plan(&desired(&moved)).unwrap();
+    assert!(step(&plan, "cluster2/namespace").writes().any(Change::moves_network));
+    assert!(waves(&plan).contains(&"1 cluster2/namespace".to_owned()), "{:?}", waves(&plan));
+}
+
+#[test]
+fn another_trust_domain_is_a_cut() {
+    let (desired, mut world) = multi_network();
+    world.edit("cluster1", "ConfigMap istio-system/istio", "kubectl-edit", |map| {
+        map["data"]["mesh"] = json!("trustDomain: other\n");
+    });
+    assert_eq!(waves(&world.plan(&desired).unwrap()), ["1 cluster1/control-plane"]);
+    world.edit("cluster1", "ConfigMap istio-system/istio", "kubectl-edit", |map| {
+        map["data"]["mesh"] = json!("trustDomain: cluster.local\naccessLogFile: /dev/stdout\n");
+    });
+    assert_eq!(waves(&world.plan(&desired).unwrap()), Vec::<String>::new());
+}

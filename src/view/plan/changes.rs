@@ -108,6 +108,12 @@ pub(super) fn remarks(change: &Change, plan: &Plan) -> Vec<String> {
     if change.cuts_traffic() {
         remarks.push("cuts traffic through it".to_owned());
     }
+    if change.moves_network() {
+        remarks.push("moves to another network, its pods when they restart".to_owned());
+    }
+    if change.moves_trust_domain() {
+        remarks.push("another trust domain".to_owned());
+    }
     if change.reregisters() {
         remarks.push("istiod reads the cluster anew".to_owned());
     }

@@ -36,6 +36,16 @@ pub(super) fn dangers(plan: &Plan) -> Vec<String> {
                 "{name}: refuses plain text from now on, also of workloads without a sidecar: {policy}"
             ));
         }
+        if changes.iter().any(|change| change.moves_network()) {
+            dangers.push(format!(
+                "{name}: moves to another network at once, its pods only when they restart: until then traffic to them may fail"
+            ));
+        }
+        if changes.iter().any(|change| change.moves_trust_domain()) {
+            dangers.push(format!(
+                "{name}: the trust domain becomes another one: policies and peers that name the old one refuse workloads as they restart"
+            ));
+        }
         for change in &changes {
             let object = tamed(&change.object.to_string()).into_owned();
             if change.reissues() {

@@ -103,7 +103,7 @@ Mesh mesh1: 2 clusters, 2 networks, Istio 1.30.3 (embedded charts)
 
 stage 3
   ! cluster1/control-plane           2 of 5 objects
-      ! ConfigMap istio-system/istio    changed by kubectl-edit, 1 hour ago
+      ! ConfigMap istio-system/istio    another trust domain; changed by kubectl-edit, 1 hour ago
           data.mesh
             @@ -1,2 +1 @@
             -trustDomain: other
