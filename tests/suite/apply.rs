@@ -16,6 +16,7 @@ use crate::support::golden;
 use crate::support::meshes::{Meshes, desired, text, topology_text, writes};
 
 on_both_back_ends!(
+    a_plan_of_what_is_there_lists_each_kind_once_and_writes_nothing,
     a_shared_control_plane_over_two_networks_comes_and_goes,
     a_shared_control_plane_on_one_network_comes_and_goes,
     two_primaries_on_one_network_come_and_go,
@@ -335,21 +336,22 @@ async fn an_object_whose_definition_has_just_gone_is_not_there_and_no_fault_of_i
     assert_eq!(cluster.objects, BTreeMap::new());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_plan_of_what_is_there_lists_each_kind_once_and_writes_nothing() {
-    let meshes = shared(BackEnd::Sandbox, "requests").await;
+async fn a_plan_of_what_is_there_lists_each_kind_once_and_writes_nothing(on: BackEnd) {
+    let mut meshes = shared(on, "requests").await;
     assert!(meshes.apply().await.summary.is_complete());
-    meshes.running.forget_requests();
+    meshes.running.forget();
     let plan = meshes.plan(Mode::Apply).await;
     assert!(plan.is_empty());
     for name in ["cluster1", "cluster2"] {
-        for count in meshes.running.request_counts(name) {
-            let expected = match count.verb {
-                "list" => count.count == 1 && count.resource != "secrets",
-                "get" => matches!(count.resource.as_str(), "namespaces" | "configmaps" | "secrets"),
+        let asked = meshes.running.asked(name);
+        assert!(!asked.is_empty(), "{name}");
+        for ((verb, resource), count) in asked {
+            let expected = match verb.as_str() {
+                "list" => count == 1 && resource != "secrets",
+                "get" => matches!(resource.as_str(), "namespaces" | "configmaps" | "secrets"),
                 _ => false,
             };
-            assert!(expected, "{name}: {count:?}");
+            assert!(expected, "{name}: {count} times {verb} {resource}");
         }
     }
 }

@@ -1,22 +1,28 @@
 //! Plans that are saved by one command and applied by another.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use stolos::apply::{self, Job, Stop};
 use stolos::object::ObjectRef;
 use stolos::plan::saved::{Binding, SavedPlan, SavedReach, SavedTopology, SavedView, VERSION, stale};
 use stolos::plan::{Conflicts, Mode};
-use stolos::sandbox::{Clock, Patch, Sandbox, SandboxCluster, SystemClock, WriteOptions};
+use stolos::sandbox::controllers::Part;
 use tokio::sync::{mpsc, watch};
 
 use crate::support::back_end::{BackEnd, on_both_back_ends};
 use crate::support::command::{Ran, scratch, stolos};
+use crate::support::commands::Commands;
+use crate::support::golden;
 use crate::support::meshes::{self, Meshes, collection, topology_text};
 
-on_both_back_ends!(a_saved_plan_outlives_what_controllers_write_and_nothing_else);
+on_both_back_ends!(
+    a_saved_plan_outlives_what_controllers_write_and_nothing_else,
+    a_saved_plan_is_shown_again_applied_without_asking_and_used_up,
+    what_a_controller_writes_in_between_does_not_matter,
+    a_field_that_somebody_changes_in_between_makes_the_plan_stale,
+);
 
 const FILE: &str = "primary-remote-multi-network.yaml";
 
@@ -38,27 +44,22 @@ fn succeeds(folder: &Path, arguments: &[&str]) {
     let _ = done(folder, arguments);
 }
 
-/// A folder with a mesh that was applied, and a saved plan that changes one field of it.
-fn one_field(test: &str) -> PathBuf {
-    let folder = folder(test);
-    succeeds(&folder, &["apply", "--sandbox", "--auto-approve", "mesh.yaml"]);
+/// Clusters with a mesh that was applied, and a saved plan that changes one field of it.
+async fn one_field(on: BackEnd, test: &str) -> Commands {
+    let commands = Commands::on(on, test, &topology_text(FILE)).await;
+    ends_well(&commands.stolos(&["apply", "--auto-approve"]));
     let text = topology_text(FILE).replace(
         "cluster1: { network: network1, role: primary }",
         "cluster1: { network: network1, role: primary, eastWestGateway: { replicas: 3 } }",
     );
     assert_ne!(text, topology_text(FILE));
-    std::fs::write(folder.join("mesh.yaml"), text).expect("a file");
-    succeeds(&folder, &["plan", "--sandbox", "--out", "mesh.plan", "mesh.yaml"]);
-    folder
+    std::fs::write(commands.folder.join("mesh.yaml"), text).expect("a file");
+    ends_well(&commands.stolos(&["plan", "--out", "mesh.plan"]));
+    commands
 }
 
-/// What happens in a cluster of the sandbox between two commands.
-fn patched(folder: &Path, cluster: &str, object: &ObjectRef, by: &WriteOptions, operations: Value) {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let clusters = ["cluster1", "cluster2"].map(|name| SandboxCluster { name: name.into(), id: name.into() });
-    let sandbox = Sandbox::open(&folder.join(".stolos/sandbox"), &clusters, &clock).expect("a sandbox");
-    let store = sandbox.cluster(cluster).expect("a cluster");
-    store.patch(object, &Patch::Json(operations), None, by).expect("patched");
+fn ends_well(ran: &Ran) {
+    assert_eq!(ran.code, Some(0), "{ran}");
 }
 
 fn gateway() -> ObjectRef {
@@ -70,33 +71,34 @@ fn gateway() -> ObjectRef {
     }
 }
 
-#[test]
-fn a_saved_plan_is_shown_again_applied_without_asking_and_used_up() {
-    let folder = folder("saved-once");
-    let planned = done(&folder, &["plan", "--sandbox", "--out", "mesh.plan", "mesh.yaml"]);
+async fn a_saved_plan_is_shown_again_applied_without_asking_and_used_up(on: BackEnd) {
+    let commands = Commands::on(on, "saved-once", &topology_text(FILE)).await;
+    let reach = commands.reach();
+    let planned = commands.stolos(&["plan", "--out", "mesh.plan"]);
     assert_eq!(planned.stderr, "Saved as mesh.plan.\nApply it with: stolos apply mesh.plan\n");
-    assert_eq!(done(&folder, &["show", "mesh.plan"]).to_string(), format!("{}[exit 0]\n", planned.stdout));
-    for format in ["json", "markdown"] {
-        let shown = done(&folder, &["show", "--format", format, "mesh.plan"]);
-        let golden = if format == "json" { "plan.json" } else { "plan.md" };
-        let golden =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/primary-remote-multi-network").join(golden);
-        assert_eq!(shown.stdout, std::fs::read_to_string(golden).expect("a golden"));
+    let shown = commands.alone(&["show", "mesh.plan"]);
+    assert_eq!(shown.to_string(), format!("{}[exit 0]\n", planned.stdout));
+    for (format, golden) in [("json", "plan.json"), ("markdown", "plan.md")] {
+        let shown = commands.alone(&["show", "--format", format, "mesh.plan"]);
+        golden::assert_file(&format!("primary-remote-multi-network/{golden}"), &shown.stdout);
     }
-    let applied = done(&folder, &["apply", "mesh.plan"]);
+    let applied = commands.alone(&["apply", "mesh.plan"]);
     assert_eq!(applied.stdout, planned.stdout);
-    assert!(applied.stderr.ends_with("Check it with: stolos plan --sandbox mesh.yaml\n"), "{applied}");
-    assert_eq!(done(&folder, &["plan", "--sandbox", "--detailed-exitcode", "mesh.yaml"]).stderr, "");
+    let next = format!("Check it with: stolos plan {reach} mesh.yaml\n");
+    assert!(applied.stderr.ends_with(&next), "{applied}");
+    assert_eq!(commands.stolos(&["plan", "--detailed-exitcode"]).stderr, "");
     assert_eq!(
-        stolos(&folder, &["apply", "mesh.plan"]).to_string(),
-        "\
+        commands.alone(&["apply", "mesh.plan"]).to_string(),
+        format!(
+            "\
 ------- stderr -------
 error[plan-used]: this plan was applied before, and a plan is applied once
   recorded in cluster1, cluster2
-  help: see what is left, and save that: stolos plan --sandbox --out mesh.plan mesh.yaml
+  help: see what is left, and save that: stolos plan {reach} --out mesh.plan mesh.yaml
         stolos explain plan-used
 [exit 1]
 "
+        )
     );
 }
 
@@ -124,57 +126,43 @@ fn a_plan_that_changes_nothing_is_saved_and_applied_like_any_other() {
     assert_eq!((applied.stdout, applied.stderr), (planned.stdout, String::new()));
 }
 
-#[test]
-fn what_a_controller_writes_in_between_does_not_matter() {
-    let folder = one_field("saved-status");
-    patched(
-        &folder,
-        "cluster1",
-        &gateway(),
-        &WriteOptions::status_by("kube-controller-manager"),
-        json!([
-            {"op": "replace", "path": "/status/availableReplicas", "value": 0},
-        ]),
-    );
-    let applied = done(&folder, &["apply", "mesh.plan"]);
+async fn what_a_controller_writes_in_between_does_not_matter(on: BackEnd) {
+    let commands = one_field(on, "saved-status").await;
+    let status = json!([{"op": "replace", "path": "/status/availableReplicas", "value": 0}]);
+    commands.patch("cluster1", &gateway(), Part::Status, "kube-controller-manager", status).await;
+    let applied = commands.alone(&["apply", "mesh.plan"]);
     assert!(applied.stderr.contains("\nApplied: 1 configured"), "{applied}");
 }
 
-#[test]
-fn a_field_that_somebody_changes_in_between_makes_the_plan_stale() {
-    let folder = one_field("saved-stale");
-    patched(
-        &folder,
-        "cluster1",
-        &gateway(),
-        &WriteOptions::by("kubectl-edit"),
-        json!([
-            {"op": "replace", "path": "/metadata/labels/app", "value": "gateway"},
-        ]),
-    );
-    let label = json!([{"op": "add", "path": "/metadata/labels/app", "value": "gateway"}]);
+async fn a_field_that_somebody_changes_in_between_makes_the_plan_stale(on: BackEnd) {
+    let commands = one_field(on, "saved-stale").await;
+    let label = |verb: &str| json!([{"op": verb, "path": "/metadata/labels/app", "value": "gateway"}]);
+    commands.patch("cluster1", &gateway(), Part::Object, "kubectl-edit", label("replace")).await;
     let service = ObjectRef { group: String::new(), kind: "Service".to_owned(), ..gateway() };
-    patched(&folder, "cluster2", &service, &WriteOptions::by("kubectl-edit"), label);
+    commands.patch("cluster2", &service, Part::Object, "kubectl-edit", label("add")).await;
     assert_eq!(
-        stolos(&folder, &["apply", "mesh.plan"]).to_string(),
-        "\
+        commands.alone(&["apply", "mesh.plan"]).to_string(),
+        format!(
+            "\
 ------- stderr -------
 error[plan-stale]: mesh.plan is no longer what an apply would do
   cluster1: Deployment.apps istio-system/istio-eastwestgateway: metadata.labels.app has another value
   cluster2: Service istio-system/istio-eastwestgateway was changed: metadata.labels.app
-  help: plan again: stolos plan --sandbox --out mesh.plan mesh.yaml
+  help: plan again: stolos plan {} --out mesh.plan mesh.yaml
         stolos explain plan-stale
 [exit 1]
-"
+",
+            commands.reach()
+        )
     );
     // The same way out works, over the stale file.
-    succeeds(&folder, &["plan", "--sandbox", "--out", "mesh.plan", "mesh.yaml"]);
-    succeeds(&folder, &["apply", "mesh.plan"]);
+    ends_well(&commands.stolos(&["plan", "--out", "mesh.plan"]));
+    ends_well(&commands.alone(&["apply", "mesh.plan"]));
 }
 
-#[test]
-fn a_plan_goes_with_its_topology_and_not_with_another() {
-    let folder = one_field("saved-topology");
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_goes_with_its_topology_and_not_with_another() {
+    let folder = one_field(BackEnd::Sandbox, "saved-topology").await.folder;
     let text = std::fs::read_to_string(folder.join("mesh.yaml")).expect("a file");
     std::fs::write(folder.join("mesh.yaml"), format!("{text}# another\n")).expect("a file");
     assert_eq!(

@@ -3,6 +3,7 @@
 //! `on_both_back_ends!(claim)` makes two tests of `async fn claim(on: BackEnd)`:
 //! `claim::in_the_sandbox` and `claim::on_api_servers`.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -43,6 +44,46 @@ impl BackEnd {
 pub(crate) enum Running {
     Sandbox { sandbox: RunningSandbox, controllers: Option<Handle> },
     ApiServers(Box<Lent>),
+}
+
+impl Running {
+    /// What was asked so far is not counted. A data plane ends with this: it asks as well.
+    pub(crate) fn forget(&mut self) {
+        match self {
+            Self::Sandbox { sandbox, .. } => sandbox.forget_requests(),
+            Self::ApiServers(lent) => lent.forget_requests(),
+        }
+    }
+
+    /// How often each verb was asked of each resource of a cluster since then.
+    pub(crate) fn asked(&self, cluster: &str) -> BTreeMap<(String, String), u64> {
+        let mut asked = BTreeMap::new();
+        match self {
+            Self::Sandbox { sandbox, .. } => {
+                for count in sandbox.request_counts(cluster) {
+                    asked.insert((count.verb.to_owned(), count.resource.clone()), count.count);
+                }
+            }
+            Self::ApiServers(lent) => {
+                for request in lent.requests(cluster) {
+                    *asked.entry((request.verb.clone(), resource(&request.uri))).or_default() += 1;
+                }
+            }
+        }
+        asked
+    }
+}
+
+/// The plural in a path: `/apis/apps/v1/namespaces/istio-system/deployments/istiod?…`.
+fn resource(uri: &str) -> String {
+    let path = uri.split('?').next().unwrap_or_default();
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let of_version = if parts[0] == "api" { &parts[2..] } else { &parts[3..] };
+    let plural = match of_version {
+        ["namespaces", _, plural, ..] | [plural, ..] => plural,
+        [] => path,
+    };
+    plural.to_owned()
 }
 
 /// For claims about the sandbox itself.

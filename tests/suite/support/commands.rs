@@ -1,16 +1,26 @@
 //! Commands on a topology as a person gives them, on clusters of either back end.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use http::Method;
+use serde_json::Value;
+use stolos::object::ObjectRef;
+use stolos::sandbox::controllers::Part;
+use stolos::sandbox::{Clock, Patch, Sandbox, SandboxCluster, SystemClock, WriteOptions};
 
 use super::back_end::BackEnd;
 use super::command::{Ran, scratch, stolos};
 use super::lent::Lent;
-use super::meshes::desired;
+use super::meshes::{collection, desired};
 
 /// A folder with a topology, and its clusters.
 pub(crate) struct Commands {
     pub(crate) folder: PathBuf,
     pub(crate) lent: Option<Lent>,
+    /// The ID of each cluster.
+    clusters: BTreeMap<String, String>,
 }
 
 impl Commands {
@@ -22,19 +32,20 @@ impl Commands {
             BackEnd::ApiServers => scratch(&format!("{test}-on-api-servers")),
         };
         std::fs::write(folder.join("mesh.yaml"), topology).expect("a file");
+        let clusters = desired("mesh.yaml", topology).clusters.into_iter();
+        let clusters: BTreeMap<String, String> =
+            clusters.map(|(name, facts)| (name.to_string(), facts.id)).collect();
         let lent = match back_end {
             BackEnd::Sandbox => None,
             BackEnd::ApiServers => {
-                let clusters = desired("mesh.yaml", topology).clusters;
-                let names: Vec<&str> = clusters.keys().map(|name| name.as_str()).collect();
+                let names: Vec<&str> = clusters.keys().map(String::as_str).collect();
                 let mut lent = Lent::get(&names).await;
-                let ids = clusters.iter().map(|(name, facts)| (name.to_string(), facts.id.clone()));
-                lent.start_data_plane(&ids.collect()).await;
+                lent.start_data_plane(&clusters).await;
                 std::fs::copy(lent.kubeconfig(), folder.join("config")).expect("a file");
                 Some(lent)
             }
         };
-        Self { folder, lent }
+        Self { folder, lent, clusters }
     }
 
     /// The flags that say where the clusters are.
@@ -45,6 +56,50 @@ impl Commands {
         }
     }
 
+    /// `stolos WORDS`.
+    pub(crate) fn alone(&self, words: &[&str]) -> Ran {
+        // The data plane goes on meanwhile.
+        tokio::task::block_in_place(|| stolos(&self.folder, words))
+    }
+
+    /// What somebody does in a cluster between two commands: a JSON patch.
+    pub(crate) async fn patch(
+        &self,
+        cluster: &str,
+        object: &ObjectRef,
+        part: Part,
+        manager: &str,
+        operations: Value,
+    ) {
+        let Some(lent) = &self.lent else {
+            let options = match part {
+                Part::Object => WriteOptions::by(manager),
+                Part::Status => WriteOptions::status_by(manager),
+            };
+            let store = self.sandbox();
+            let store = store.cluster(cluster).expect("a cluster");
+            store.patch(object, &Patch::Json(operations), None, &options).expect("patched");
+            return;
+        };
+        let part = match part {
+            Part::Object => "",
+            Part::Status => "/status",
+        };
+        let path = format!("{}/{}{part}?fieldManager={manager}", collection(object), object.name);
+        let media_type = "application/json-patch+json";
+        let answer = lent.raw(cluster).await.ask(Method::PATCH, &path, media_type, &operations).await;
+        assert_eq!(answer.code, 200, "{object}: {answer:?}");
+    }
+
+    /// The sandbox, which no command holds at the moment.
+    fn sandbox(&self) -> Sandbox {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clusters =
+            self.clusters.iter().map(|(name, id)| SandboxCluster { name: name.clone(), id: id.clone() });
+        let clusters: Vec<SandboxCluster> = clusters.collect();
+        Sandbox::open(&self.folder.join(".stolos/sandbox"), &clusters, &clock).expect("a sandbox")
+    }
+
     /// `stolos VERB REACH FLAGS mesh.yaml`. `words` are the verb and its flags.
     pub(crate) fn stolos(&self, words: &[&str]) -> Ran {
         let (verb, flags) = words.split_first().expect("a verb");
@@ -52,7 +107,6 @@ impl Commands {
         arguments.extend(self.reach().split(' '));
         arguments.extend(flags);
         arguments.push("mesh.yaml");
-        // The data plane goes on meanwhile.
-        tokio::task::block_in_place(|| stolos(&self.folder, &arguments))
+        self.alone(&arguments)
     }
 }

@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::dataplane::{Bare, DataPlane, Egress};
 use super::found::{self, Found};
-use super::servers::{Context, Raw, Server, Servers, Settings, write_kubeconfig};
+use super::servers::{Context, Raw, Request, Server, Servers, Settings, write_kubeconfig};
 
 /// The set that waits for the next test.
 static FREE: Mutex<Option<Set>> = Mutex::new(None);
@@ -35,6 +35,8 @@ pub(crate) struct Lent {
     set: Option<Set>,
     /// Which server each cluster is.
     places: BTreeMap<String, usize>,
+    /// How many of its requests do not count.
+    forgotten: BTreeMap<String, usize>,
     _turn: SemaphorePermit<'static>,
 }
 
@@ -75,7 +77,7 @@ impl Lent {
             }
             place.state = State::Used;
         }
-        let lent = Self { plane: None, set: Some(set), places, _turn: turn };
+        let lent = Self { plane: None, set: Some(set), places, forgotten: BTreeMap::new(), _turn: turn };
         let contexts =
             lent.places.keys().map(|name| Context { name: name.clone(), ..lent.server(name).admin() });
         write_kubeconfig(&lent.kubeconfig(), &contexts.collect::<Vec<_>>());
@@ -113,6 +115,23 @@ impl Lent {
             });
         }
         self.plane = Some(DataPlane::start(bare));
+    }
+
+    /// Ends the data plane, and with it what is asked beside what a test asks; none of it counts so far.
+    pub(crate) fn forget_requests(&mut self) {
+        self.plane = None;
+        let clusters = self.places.keys();
+        let count = |name: &String| (name.clone(), self.all_requests(name).len());
+        self.forgotten = clusters.map(count).collect();
+    }
+
+    /// What a cluster was asked since then.
+    pub(crate) fn requests(&self, cluster: &str) -> Vec<Request> {
+        self.all_requests(cluster).split_off(self.forgotten[cluster])
+    }
+
+    fn all_requests(&self, cluster: &str) -> Vec<Request> {
+        self.set().servers.requests(&self.place(cluster).name)
     }
 
     fn set(&self) -> &Set {

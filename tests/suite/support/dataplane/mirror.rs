@@ -272,3 +272,30 @@ impl Controlled for Mirror {
         *self.changes.borrow() > after
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(uid: &str, version: u64) -> Object {
+        let version = version.to_string();
+        let metadata = json!({"name": "istiod", "namespace": "n", "uid": uid, "resourceVersion": version});
+        Object::from_value(json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata}))
+            .expect("an object")
+    }
+
+    #[test]
+    fn a_late_answer_makes_nothing_older_and_brings_nothing_back() {
+        let mut state = State::default();
+        let name = pod("a", 1).reference();
+        assert!(state.put(pod("a", 5)).1);
+        // What a watch tells after our own write was answered.
+        assert!(!state.put(pod("a", 4)).1);
+        assert_eq!(*state.objects[&name], pod("a", 5));
+        assert!(state.remove(&name));
+        assert!(!state.put(pod("a", 6)).1);
+        assert!(!state.objects.contains_key(&name));
+        // Another of its name is another.
+        assert!(state.put(pod("b", 7)).1);
+    }
+}
