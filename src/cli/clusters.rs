@@ -22,6 +22,16 @@ the cluster's key in the topology, not its ID and not the name in the kubeconfig
 ",
 };
 
+/// A cluster has two contexts on the command line.
+pub(super) static CONTEXT_GIVEN_TWICE: Code = Code {
+    name: "context-given-twice",
+    summary: "--context names two contexts for one cluster",
+    page: "\
+`--context CLUSTER=CONTEXT` may be given for several clusters, and for each of them once. Which of two was
+meant is not guessed: it must not be possible to change a cluster by mistake.
+",
+};
+
 /// Where the clusters are.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Reach {
@@ -177,6 +187,17 @@ impl Reach {
         let mut failures: Vec<Failure> = Vec::new();
         for given in self.context.iter().filter(|given| !clusters.contains_key(&given.cluster)) {
             failures.push(no_such_cluster(given, clusters.keys().map(ClusterName::as_str)));
+        }
+        for (position, given) in self.context.iter().enumerate() {
+            if let Some(first) = self.context[..position].iter().find(|first| first.cluster == given.cluster)
+            {
+                let message = format!("--context is given twice for {}", given.cluster);
+                failures.push(
+                    Failure::new(&CONTEXT_GIVEN_TWICE, message)
+                        .with_fact(format!("as {} and as {}", first.context, given.context))
+                        .with_help("leave one out: a cluster is reached through one context"),
+                );
+            }
         }
         let contexts = match Contexts::read(&self.files()) {
             Ok(contexts) => contexts,

@@ -34,6 +34,7 @@ static CODES: &[&Code] = &[
     &UNIT_UNKNOWN,
     &RUNTIME_UNAVAILABLE,
     &super::clusters::CONTEXT_OF_NO_CLUSTER,
+    &super::clusters::CONTEXT_GIVEN_TWICE,
     &super::run::APPROVAL_MISSING,
     &super::rbac::RIGHTS_OF_NO_CLUSTER,
 ];

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Stop;
 use super::clusters::{Reach, sandbox_cluster};
 use super::desired::{desired, read_named};
 use super::load::{Loaded, load};
-use crate::cluster::{Cluster, dry_runs, look_into, survey};
+use super::{Stop, Terminal};
+use crate::cluster::{Cluster, Trust, dry_runs, look_into, survey};
 use crate::compile::Desired;
 use crate::diagnostic::Failure;
 use crate::object::Sensitive;
@@ -66,6 +66,17 @@ impl Mesh {
             None => (reach.contexts(&desired.clusters).await.map_err(Stop::Failures)?, None),
         };
         Ok(Self { loaded, desired, clusters, sandbox })
+    }
+
+    /// Says what is doubtful about the topology, and about the way to its clusters.
+    pub(super) fn warn(&self, terminal: &mut Terminal) {
+        self.loaded.warn(terminal);
+        for (name, _) in self.clusters.iter().filter(|(_, cluster)| cluster.trust() == Trust::Blind) {
+            terminal.talk(&format!(
+                "warning: {name} is not asked who it is (insecure-skip-tls-verify): whoever answers gets the \
+                 credentials\n"
+            ));
+        }
     }
 
     /// Reads the clusters and says what it takes.

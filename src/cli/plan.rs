@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
 }
 
 async fn planned(args: &Args, mesh: &Mesh, terminal: &mut Terminal) -> Result<Exit, Stop> {
-    mesh.loaded.warn(terminal);
+    mesh.warn(terminal);
     let conflicts = if args.force_conflicts { Conflicts::Force } else { Conflicts::Refuse };
     let mode = if args.destroy { Mode::Destroy } else { Mode::Apply };
     let Outlook { live, plan } = mesh.outlook(mode, conflicts, BTreeMap::new()).await?;

@@ -52,7 +52,7 @@ pub(super) struct RunArgs {
     #[arg(long)]
     auto_approve: bool,
     /// How many steps run at once
-    #[arg(long, value_name = "N", default_value = "10")]
+    #[arg(long, value_name = "N", default_value = "10", value_parser = parallelism)]
     parallelism: NonZero<usize>,
     /// How long each step may take whose unit the topology's `timeouts` does not name: 90s, 5m, 1h30m
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
@@ -65,6 +65,11 @@ pub(super) struct RunArgs {
 /// A span of time, or none.
 fn patience(text: &str) -> Result<Duration, String> {
     if text.trim() == "0s" { Ok(Duration::ZERO) } else { duration(text).map_err(|error| error.to_string()) }
+}
+
+/// Reads how many steps run at once.
+fn parallelism(text: &str) -> Result<NonZero<usize>, String> {
+    text.trim().parse().map_err(|_| "it is a number of steps, from 1 on".to_owned())
 }
 
 /// The words of a verb.
@@ -98,7 +103,7 @@ async fn planned(
     mesh: &Mesh,
     terminal: &mut Terminal,
 ) -> Result<Exit, Stop> {
-    mesh.loaded.warn(terminal);
+    mesh.warn(terminal);
     loop {
         match once(words, args, conflicts, mesh, terminal).await? {
             Outcome::Over(exit) => return Ok(exit),

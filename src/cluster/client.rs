@@ -8,14 +8,25 @@
 use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use http::{HeaderValue, Method, Request, Response, header};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use kube::client::{AuthError, Body};
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{
+    AuthInfo, ExecConfig, ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError,
+};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use super::plugin::{Given, Interaction, Plugin};
+use super::proxy::proxy_for;
 
 /// How long a request may take until it counts as unanswered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +37,16 @@ pub struct Limits {
     pub read: Duration,
     /// Until the answer to a write has come: admission webhooks may take 30 s each; 40 s by default.
     pub write: Duration,
+    /// Until a credential plugin has answered; 60 s by default, and longer where it asks somebody.
+    pub plugin: Duration,
 }
+
+/// How long a token that was read from a file is used until the file is read again, as kubectl does.
+const TOKEN_FILE: Duration = Duration::from_secs(60);
+/// How long before its end a credential is no longer used.
+const MARGIN: Duration = Duration::from_secs(10);
+/// What a server answers that does not know us.
+const UNAUTHORIZED: u16 = 401;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -34,6 +54,7 @@ impl Default for Limits {
             connect: Duration::from_secs(5),
             read: Duration::from_secs(10),
             write: Duration::from_secs(40),
+            plugin: Duration::from_secs(60),
         }
     }
 }
@@ -123,17 +144,195 @@ impl Contexts {
             });
         }
         let unusable = |reason: String| ContextError::Unusable { context: context.to_owned(), reason };
+        let mut merged = self.merged.clone();
+        let source = Source::take(&mut merged, context).map_err(unusable)?;
         let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
-        let config = kube::Config::from_custom_kubeconfig(self.merged.clone(), &options)
+        let proxy = merged.clusters.iter().find(|cluster| cluster.name == source.cluster);
+        let proxy = proxy.and_then(|cluster| cluster.cluster.as_ref()?.proxy_url.clone());
+        let mut config = kube::Config::from_custom_kubeconfig(merged, &options)
             .await
             .map_err(|error| unusable(reason_of_kubeconfig(&error)))?;
         // Only http and https are URLs that the client can send a request to.
         if !matches!(config.cluster_url.scheme_str(), Some("http" | "https")) {
             return Err(unusable("its cluster's server is no URL".to_owned()));
         }
+        // kube compares NO_PROXY with the proxy's host, not with the server's.
+        config.proxy_url = proxy_for(&config.cluster_url, proxy.as_deref(), |name| std::env::var(name).ok())
+            .map_err(unusable)?;
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        Transport::new(config, server, limits).map_err(|error| unusable(error.to_string()))
+        let trust = match config.accept_invalid_certs && config.cluster_url.scheme_str() == Some("https") {
+            true => Trust::Blind,
+            false => Trust::Verified,
+        };
+        Transport::new(config, server, limits, source, trust).map_err(|error| unusable(error.to_string()))
     }
+}
+
+/// Whether a server has to prove who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// It has, or speaks without TLS.
+    Verified,
+    /// `insecure-skip-tls-verify`: whoever answers is believed.
+    Blind,
+}
+
+/// Who a context's user is, and how its credentials are had.
+#[derive(Clone)]
+struct Source {
+    context: String,
+    cluster: String,
+    user: String,
+    kind: SourceKind,
+}
+
+#[derive(Clone)]
+enum SourceKind {
+    /// They stand in the kubeconfig, or in files that are read once.
+    Fixed,
+    /// A token, read again and again.
+    TokenFile(PathBuf),
+    /// A program prints them.
+    Plugin(Box<Plugin>),
+}
+
+impl Source {
+    /// Takes what is to be had anew out of a kubeconfig, so that what is left is fixed.
+    fn take(merged: &mut Kubeconfig, context: &str) -> Result<Self, String> {
+        let named = merged.contexts.iter().find(|known| known.name == context);
+        let Some(of_context) = named.and_then(|known| known.context.clone()) else {
+            return Err("it names neither a cluster nor a user".to_owned());
+        };
+        let cluster = merged.clusters.iter().find(|known| known.name == of_context.cluster);
+        let about = cluster.and_then(|known| known.cluster.as_ref()).map(about_cluster);
+        let user = of_context.user.clone().unwrap_or_default();
+        let known = merged.auth_infos.iter_mut().find(|known| known.name == user);
+        let kind = match known.and_then(|known| known.auth_info.as_mut()) {
+            Some(info) => SourceKind::take(info, about)?,
+            None => SourceKind::Fixed,
+        };
+        Ok(Self { context: context.to_owned(), cluster: of_context.cluster, user, kind })
+    }
+
+    /// Whose credentials they are.
+    fn whose(&self) -> String {
+        match self.user.as_str() {
+            "" => format!("context `{}`, which names no user", self.context),
+            user => format!("user `{user}` of context `{}`", self.context),
+        }
+    }
+
+    /// Whose credentials they are and how they are had.
+    fn words(&self) -> String {
+        let whose = self.whose();
+        match &self.kind {
+            SourceKind::Fixed => whose,
+            SourceKind::TokenFile(file) => format!("{whose}, with a token from {}", file.display()),
+            SourceKind::Plugin(plugin) => format!("{whose}, by the credential plugin `{}`", plugin.name()),
+        }
+    }
+
+    /// Gets credentials anew into a configuration; gives when they end.
+    async fn renew(&self, info: &mut AuthInfo, limits: Limits) -> Result<Option<Timestamp>, TransportError> {
+        let fault = |reason: String| TransportError::Credentials(format!("{reason} ({})", self.whose()));
+        match &self.kind {
+            SourceKind::Fixed => Ok(None),
+            SourceKind::TokenFile(file) => {
+                match std::fs::read_to_string(file) {
+                    Ok(token) => info.token = Some(token.trim().to_owned().into()),
+                    // An inline token, or the one that was read last, has to do.
+                    Err(_) if info.token.is_some() => {}
+                    Err(error) => {
+                        let file = file.display();
+                        return Err(fault(format!("the token file {file} cannot be read: {}", error.kind())));
+                    }
+                }
+                Ok(Some(Timestamp::now() + TOKEN_FILE + MARGIN))
+            }
+            SourceKind::Plugin(plugin) => {
+                let plugin = plugin.clone();
+                let ran = tokio::task::spawn_blocking(move || plugin.run(limits.plugin)).await;
+                let given = ran.map_err(|_| fault("the credential plugin could not be run".to_owned()))?;
+                let Given { token, certificate, expires } = given.map_err(fault)?;
+                info.token = token.map(|token| token.expose().to_owned().into());
+                let (certificate, key) = certificate.unzip();
+                info.client_certificate_data = certificate.map(|pem| STANDARD.encode(pem));
+                info.client_key_data = key.map(|pem| STANDARD.encode(pem.expose()).into());
+                Ok(expires)
+            }
+        }
+    }
+}
+
+impl SourceKind {
+    fn take(info: &mut AuthInfo, cluster: Option<Value>) -> Result<Self, String> {
+        if let Some(provider) = &info.auth_provider {
+            return Err(format!(
+                "its user has an auth-provider (`{}`), which Kubernetes has removed: use a credential plugin (exec)",
+                super::status::clean(&provider.name)
+            ));
+        }
+        if let Some(file) = info.token_file.take() {
+            return Ok(Self::TokenFile(PathBuf::from(file)));
+        }
+        // As kubectl has it: other credentials of the user go before a plugin's.
+        let is_fixed = info.token.is_some() || info.username.is_some();
+        match info.exec.take() {
+            Some(exec) if !is_fixed => plugin_of(exec, cluster).map(|plugin| Self::Plugin(Box::new(plugin))),
+            Some(_) | None => Ok(Self::Fixed),
+        }
+    }
+}
+
+fn plugin_of(exec: ExecConfig, cluster: Option<Value>) -> Result<Plugin, String> {
+    let Some(command) = exec.command.filter(|command| !command.is_empty()) else {
+        return Err("its user's credential plugin has no command".to_owned());
+    };
+    let variables = exec
+        .env
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|mut pair| Some((pair.remove("name")?, pair.remove("value").unwrap_or_default())));
+    Ok(Plugin {
+        version: exec.api_version.unwrap_or_default(),
+        command,
+        arguments: exec.args.unwrap_or_default(),
+        variables: variables.collect(),
+        interaction: match exec.interactive_mode {
+            Some(ExecInteractiveMode::Never) => Interaction::Never,
+            Some(ExecInteractiveMode::Always) => Interaction::Always,
+            Some(ExecInteractiveMode::IfAvailable) | None => Interaction::IfAvailable,
+        },
+        hint: exec.install_hint,
+        cluster: cluster.filter(|_| exec.provide_cluster_info),
+    })
+}
+
+/// What a plugin is told of its cluster (`client.authentication.k8s.io/v1`, ExecCredentialSpec).
+fn about_cluster(cluster: &kube::config::Cluster) -> Value {
+    let mut about = json!({"server": cluster.server});
+    if let Some(name) = &cluster.tls_server_name {
+        about["tls-server-name"] = json!(name);
+    }
+    if cluster.insecure_skip_tls_verify == Some(true) {
+        about["insecure-skip-tls-verify"] = json!(true);
+    }
+    let from_file = || {
+        let file = cluster.certificate_authority.as_ref()?;
+        Some(STANDARD.encode(std::fs::read(file).ok()?))
+    };
+    if let Some(data) = cluster.certificate_authority_data.clone().or_else(from_file) {
+        about["certificate-authority-data"] = json!(data);
+    }
+    if let Some(url) = &cluster.proxy_url {
+        about["proxy-url"] = json!(url);
+    }
+    let extensions = cluster.extensions.iter().flatten();
+    let mut of_plugins = extensions.filter(|known| known.name == "client.authentication.k8s.io/exec");
+    if let Some(extension) = of_plugins.next() {
+        about["config"] = extension.extension.clone();
+    }
+    about
 }
 
 /// What is wrong with a context, without any of its contents.
@@ -198,10 +397,75 @@ pub(super) struct Answer {
 /// The way to one API server. Cheap to clone.
 #[derive(Clone)]
 pub struct Transport {
-    client: kube::Client,
+    access: Arc<Access>,
     /// Its URL, without a slash at the end.
     server: String,
     limits: Limits,
+    trust: Trust,
+}
+
+/// A client with credentials, and how to get others.
+struct Access {
+    config: kube::Config,
+    source: Option<Source>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    client: Option<kube::Client>,
+    /// The credentials of the client.
+    info: AuthInfo,
+    /// When they end.
+    expires: Option<Timestamp>,
+    /// How often they were got.
+    turn: u64,
+    /// Whether the server refused them when they were new: others would be no better.
+    is_refused: bool,
+}
+
+impl Access {
+    /// A client whose credentials have not ended, and their turn.
+    async fn client(&self, limits: Limits) -> Result<(kube::Client, u64), TransportError> {
+        let mut state = self.state.lock().await;
+        let has_ended = state.expires.is_some_and(|end| Timestamp::now() + MARGIN >= end);
+        match &state.client {
+            Some(client) if !has_ended => Ok((client.clone(), state.turn)),
+            Some(_) | None => self.renewed(&mut state, limits).await,
+        }
+    }
+
+    /// A client with credentials of a later turn than those that the server refused; none where others
+    /// cannot be had or were refused as well.
+    async fn another(
+        &self,
+        refused: u64,
+        limits: Limits,
+    ) -> Result<Option<(kube::Client, u64)>, TransportError> {
+        let can_renew = self.source.as_ref().is_some_and(|source| !matches!(source.kind, SourceKind::Fixed));
+        let mut state = self.state.lock().await;
+        match &state.client {
+            Some(client) if state.turn > refused => Ok(Some((client.clone(), state.turn))),
+            Some(_) | None if !can_renew || state.is_refused => Ok(None),
+            Some(_) | None => self.renewed(&mut state, limits).await.map(Some),
+        }
+    }
+
+    async fn renewed(
+        &self,
+        state: &mut State,
+        limits: Limits,
+    ) -> Result<(kube::Client, u64), TransportError> {
+        if let Some(source) = &self.source {
+            state.expires = source.renew(&mut state.info, limits).await?;
+        }
+        let mut config = self.config.clone();
+        config.auth_info = state.info.clone();
+        let client = kube::Client::try_from(config).map_err(|error| fault_of(&error))?;
+        state.client = Some(client.clone());
+        state.turn += 1;
+        Ok((client, state.turn))
+    }
 }
 
 impl Transport {
@@ -212,17 +476,40 @@ impl Transport {
         let mut config = kube::Config::new(uri);
         // No roots, so that the machine's own are not searched for a URL that has no TLS.
         config.root_cert = Some(Vec::new());
-        Self::new(config, url.trim_end_matches('/').to_owned(), limits)
+        let server = url.trim_end_matches('/').to_owned();
+        Self::made(config, server, limits, None, Trust::Verified)
     }
 
-    fn new(mut config: kube::Config, server: String, limits: Limits) -> Result<Self, TransportError> {
+    fn new(
+        config: kube::Config,
+        server: String,
+        limits: Limits,
+        source: Source,
+        trust: Trust,
+    ) -> Result<Self, TransportError> {
+        Self::made(config, server, limits, Some(source), trust)
+    }
+
+    fn made(
+        mut config: kube::Config,
+        server: String,
+        limits: Limits,
+        source: Option<Source>,
+        trust: Trust,
+    ) -> Result<Self, TransportError> {
         config.connect_timeout = Some(limits.connect);
         // Watches read for minutes; every request has its own limit instead.
         config.read_timeout = None;
         // Retries are counted and reported by `Cluster`.
         config.default_retry = false;
-        let client = kube::Client::try_from(config).map_err(|error| fault_of(&error))?;
-        Ok(Self { client, server, limits })
+        let mut state = State { info: config.auth_info.clone(), ..State::default() };
+        // What is fixed is checked at once; a plugin runs when the first request needs it.
+        if source.as_ref().is_none_or(|source| matches!(source.kind, SourceKind::Fixed)) {
+            let client = kube::Client::try_from(config.clone()).map_err(|error| fault_of(&error))?;
+            state.client = Some(client);
+        }
+        let access = Arc::new(Access { config, source, state: Mutex::new(state) });
+        Ok(Self { access, server, limits, trust })
     }
 
     /// The URL.
@@ -230,11 +517,34 @@ impl Transport {
         &self.server
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Whether the server has to prove who it is.
+    pub fn trust(&self) -> Trust {
+        self.trust
+    }
+
+    /// Whose credentials are used and how they are had, for messages; none where there are none.
+    pub(super) fn credentials(&self) -> Option<String> {
+        self.access.source.as_ref().map(Source::words)
+    }
+
+    /// Sends a request and reads the whole answer. Credentials that the server refuses are had anew,
+    /// once, where that can be.
     pub(super) async fn send(&self, call: &Call) -> Result<Answer, TransportError> {
+        let (client, turn) = self.access.client(self.limits).await?;
+        let answer = self.send_by(&client, call).await?;
+        if answer.status != UNAUTHORIZED {
+            return Ok(answer);
+        }
+        let Some((client, turn)) = self.access.another(turn, self.limits).await? else { return Ok(answer) };
+        let answer = self.send_by(&client, call).await?;
+        self.note(answer.status, turn).await;
+        Ok(answer)
+    }
+
+    async fn send_by(&self, client: &kube::Client, call: &Call) -> Result<Answer, TransportError> {
         let limit = if call.method == Method::GET { self.limits.read } else { self.limits.write };
         let whole = async {
-            let response = self.client.send(request(call)).await.map_err(|error| fault_of(&error))?;
+            let response = client.send(request(call)).await.map_err(|error| fault_of(&error))?;
             let status = response.status().as_u16();
             let retry_after = said(&response, header::RETRY_AFTER).and_then(|text| text.parse().ok());
             let date = said(&response, header::DATE).and_then(time_of);
@@ -244,10 +554,32 @@ impl Transport {
         tokio::time::timeout(limit, whole).await.unwrap_or(Err(TransportError::Silent(limit)))
     }
 
+    /// Notes what a server said to new credentials.
+    async fn note(&self, status: u16, turn: u64) {
+        let mut state = self.access.state.lock().await;
+        if state.turn == turn {
+            state.is_refused = status == UNAUTHORIZED;
+        }
+    }
+
     /// Sends a request and reads the answer line by line, as a watch does.
     pub(super) async fn stream(&self, call: &Call) -> Result<(u16, Lines), TransportError> {
+        let (client, turn) = self.access.client(self.limits).await?;
+        let (status, lines) = self.stream_by(&client, call).await?;
+        if status != UNAUTHORIZED {
+            return Ok((status, lines));
+        }
+        let Some((client, turn)) = self.access.another(turn, self.limits).await? else {
+            return Ok((status, lines));
+        };
+        let (status, lines) = self.stream_by(&client, call).await?;
+        self.note(status, turn).await;
+        Ok((status, lines))
+    }
+
+    async fn stream_by(&self, client: &kube::Client, call: &Call) -> Result<(u16, Lines), TransportError> {
         let limit = self.limits.read;
-        let head = self.client.send(request(call));
+        let head = client.send(request(call));
         let response = tokio::time::timeout(limit, head)
             .await
             .map_err(|_| TransportError::Silent(limit))?

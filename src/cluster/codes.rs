@@ -34,7 +34,8 @@ pub(super) static CONTEXT_UNUSABLE: Code = Code {
     summary: "a context cannot be used",
     page: "\
 The context is there, but what it names is not usable: its cluster is missing or has no server, a
-certificate or key file cannot be read, or the credential plugin of its user does not answer.
+certificate or key file cannot be read, its proxy is no URL, or its user has an `auth-provider`, which
+Kubernetes has removed for credential plugins (`exec`).
 
 `kubectl --context CONTEXT version` fails the same way and often says more.
 ",
@@ -44,10 +45,26 @@ pub(super) static CREDENTIALS_REFUSED: Code = Code {
     name: "credentials-refused",
     summary: "a cluster does not accept the credentials",
     page: "\
-The API server answered `401 Unauthorized`, or the context's credential plugin gave no credentials.
-The token or certificate has expired, belongs to another cluster, or the plugin needs a login first.
+The API server answered `401 Unauthorized`. The token or certificate has expired, belongs to another
+cluster, or was withdrawn. Where a credential plugin or a token file gives it, it was had anew once, and
+refused again. The message names the context, its user and how the credentials were had, and never what
+they are.
 
 `kubectl --context CONTEXT auth whoami` shows the same. Log in again and run the same command again.
+",
+};
+
+pub(super) static CREDENTIALS_MISSING: Code = Code {
+    name: "credentials-missing",
+    summary: "the credentials of a context cannot be had",
+    page: "\
+The context's user has a credential plugin (`exec`) that is not installed, failed, did not answer within
+60 seconds, or answered with something else than an `ExecCredential`; or a token file that cannot be read.
+What a plugin prints may be a credential and is never shown. On a terminal a plugin may ask (unless
+`interactiveMode: Never`), and has ten minutes.
+
+Run the plugin's login, or see what it says: `kubectl --context CONTEXT auth whoami`. Then run the same
+command again. A cluster whose credentials cannot be had is unknown: the plan shows the others.
 ",
 };
 
@@ -121,6 +138,7 @@ pub static CODES: &[&Code] = &[
     &CLUSTER_UNREACHABLE,
     &CONTEXT_MISSING,
     &CONTEXT_UNUSABLE,
+    &CREDENTIALS_MISSING,
     &CREDENTIALS_REFUSED,
     &FIELD_CONFLICT,
     &FORBIDDEN,

@@ -46,12 +46,14 @@ fn answer(error: &ClusterError) -> DryRun {
     match &error.fault {
         Fault::FieldConflict(causes) => DryRun::Conflict(causes.iter().map(ToString::to_string).collect()),
         Fault::Invalid { .. } | Fault::TooLarge => DryRun::Refused(error.failure()),
-        // Without rights, without the kind or the namespace, or without an answer the plan goes on with what it has.
+        // A webhook says no as a missing right does, and means the object.
+        Fault::Forbidden(said) if said.contains("admission webhook") => DryRun::Refused(error.failure()),
+        Fault::Forbidden(_) => DryRun::NotAllowed,
+        // Without the kind or the namespace, or without an answer the plan goes on with what it has.
         Fault::Unreachable(_)
         | Fault::Silent(_)
         | Fault::Credentials(_)
-        | Fault::Unauthorized
-        | Fault::Forbidden(_)
+        | Fault::Unauthorized(_)
         | Fault::KindUnknown(_)
         | Fault::KindUnsupported(_)
         | Fault::NotFound(_)

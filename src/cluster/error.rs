@@ -40,9 +40,9 @@ pub enum Fault {
     /// Our credentials could not be had.
     #[error("no credentials: {0}")]
     Credentials(String),
-    /// It does not know us.
-    #[error("the credentials are not accepted")]
-    Unauthorized,
+    /// It does not know us: whose credentials they are, where that is known.
+    #[error("the credentials are not accepted{}", Whose(.0.as_deref()))]
+    Unauthorized(Option<String>),
     /// We may not.
     #[error("{0}")]
     Forbidden(String),
@@ -88,6 +88,17 @@ pub enum Fault {
     Unintelligible(String),
 }
 
+struct Whose<'w>(Option<&'w str>);
+
+impl fmt::Display for Whose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(whose) => write!(f, ": those of {whose}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A field that another manager owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldCause {
@@ -108,7 +119,8 @@ impl ClusterError {
     pub fn code(&self) -> &'static Code {
         match &self.fault {
             Fault::Unreachable(_) | Fault::Silent(_) => &codes::CLUSTER_UNREACHABLE,
-            Fault::Credentials(_) | Fault::Unauthorized => &codes::CREDENTIALS_REFUSED,
+            Fault::Credentials(_) => &codes::CREDENTIALS_MISSING,
+            Fault::Unauthorized(_) => &codes::CREDENTIALS_REFUSED,
             Fault::Forbidden(_) => &codes::FORBIDDEN,
             Fault::KindUnknown(_) | Fault::KindUnsupported(_) => &codes::KIND_UNKNOWN,
             Fault::NotFound(_) => &codes::OBJECT_MISSING,
@@ -152,7 +164,7 @@ impl ClusterError {
             Fault::Forbidden(said) if !said.contains("admission webhook") => plain(&self.fault)
                 .with_help("the rights that each command takes: stolos rbac plan|apply|destroy PATH"),
             Fault::Credentials(_)
-            | Fault::Unauthorized
+            | Fault::Unauthorized(_)
             | Fault::Forbidden(_)
             | Fault::KindUnknown(_)
             | Fault::KindUnsupported(_)

@@ -13,6 +13,8 @@ mod contents;
 mod dry_run;
 mod error;
 mod patience;
+mod plugin;
+mod proxy;
 mod request;
 mod status;
 mod survey;
@@ -22,7 +24,7 @@ mod versioned;
 mod watch;
 
 pub use address::Selection;
-pub use client::{ContextError, Contexts, Limits, Transport, TransportError};
+pub use client::{ContextError, Contexts, Limits, Transport, TransportError, Trust};
 pub use codes::CODES;
 pub use dry_run::dry_runs;
 pub use error::{ClusterError, Fault, FieldCause};

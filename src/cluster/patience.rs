@@ -114,7 +114,7 @@ pub(super) fn hope(fault: &Fault) -> Hope {
         | Fault::Unreachable(_)
         | Fault::Silent(_)
         | Fault::Credentials(_)
-        | Fault::Unauthorized
+        | Fault::Unauthorized(_)
         | Fault::Forbidden(_)
         | Fault::KindUnknown(_)
         | Fault::KindUnsupported(_)

@@ -38,7 +38,7 @@ pub(super) fn fault(code: u16, status: Option<&Value>, kind: &str, privacy: Priv
         (_, None) => "no reason given".to_owned(),
     };
     match code {
-        401 => Fault::Unauthorized,
+        401 => Fault::Unauthorized(None),
         403 => Fault::Forbidden(if status.is_some() { message } else { "access is forbidden".to_owned() }),
         // A kind that is not served answers with plain text, or with a Status that names no object.
         404 if !names_an_object(status) => Fault::KindUnknown(kind.to_owned()),

@@ -12,7 +12,7 @@ use super::address::{self, Query, Selection};
 use super::client::Call;
 use super::patience::{self, Hope, Patience};
 use super::status::{self, Privacy};
-use super::{ClusterError, Fault, Request, Transport, TransportError, Watch};
+use super::{ClusterError, Fault, Request, Transport, TransportError, Trust, Watch};
 use crate::object::{GroupKind, KindInfo, Object, ObjectRef};
 use crate::plan::Conflicts;
 use crate::topology::ClusterName;
@@ -112,6 +112,11 @@ impl Cluster {
     /// Its API address as other clusters use it.
     pub fn server(&self) -> &str {
         &self.server
+    }
+
+    /// Whether its API server has to prove who it is.
+    pub fn trust(&self) -> Trust {
+        self.transport.trust()
     }
 
     /// How many requests were sent, attempts counted.
@@ -408,6 +413,7 @@ impl Cluster {
             Fault::Forbidden(said) if asked.privacy == Privacy::Secret => {
                 Fault::Forbidden(format!("{said}: takes the rights {}", asked.request.verbs().join(", ")))
             }
+            Fault::Unauthorized(None) => Fault::Unauthorized(self.transport.credentials()),
             fault => fault,
         };
         ClusterError { cluster: self.name.clone(), request: asked.words.clone(), attempts, fault }

@@ -36,6 +36,20 @@ is a new one, delete ConfigMap `stolos-<mesh id>` in its mesh namespace.
 ",
 };
 
+/// Two clusters of a topology that are one.
+pub(crate) static CLUSTER_REACHED_TWICE: Code = Code {
+    name: "cluster-reached-twice",
+    summary: "two clusters of the topology are one and the same",
+    page: "\
+Two contexts lead to API servers whose kube-system namespace has the same UID: it is one cluster under two
+names. What one entry of the topology asks for the other would take for foreign and set right again, at
+every apply. Nothing is planned.
+
+Each entry under `clusters` is reached through the context that `clusters.X.context` names, or else one of
+its own name, or for one run `--context CLUSTER=CONTEXT`. Give each its own.
+",
+};
+
 /// A member of the mesh that the topology no longer names.
 pub(crate) static CLUSTER_VANISHED: Code = Code {
     name: "cluster-vanished",
@@ -104,6 +118,7 @@ there nor as missing. No command of Stolos leaves a cluster out: this is a bug i
 pub static CODES: &[&Code] = &[
     &INVENTORY_UNREADABLE,
     &CONTEXT_MOVED,
+    &CLUSTER_REACHED_TWICE,
     &CLUSTER_VANISHED,
     &OBJECT_OF_ANOTHER_APPLY_SET,
     &FIELD_CONFLICT,

@@ -54,6 +54,7 @@ pub fn destroy(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, 
         steps,
         waves: Vec::new(),
         unknown,
+        estimated: BTreeSet::new(),
         values: Values::default(),
     })
 }

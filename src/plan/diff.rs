@@ -9,7 +9,7 @@ use super::rendered::RenderedUnit;
 use super::root::{self, RootState};
 use super::steps::{hold_back, planned_clusters, refuse_inventories, unread};
 use super::waves::in_waves;
-use super::{Action, Change, Inputs, Live, Mode, Part, Plan, Step, StepId, done, prune};
+use super::{Action, Change, DryRun, Inputs, Live, Mode, Part, Plan, Step, StepId, done, prune};
 use crate::compile::{Desired, DesiredUnit, Done, Hole, Output, Value, Values};
 use crate::diagnostic::Failure;
 use crate::graph::{Unit, UnitKind};
@@ -53,6 +53,7 @@ pub fn diff(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, Vec
         step.held_by.extend(unknown.keys().cloned());
     }
     hold_back(&mut steps, desired.units.iter().map(|unit| &unit.unit), &unknown);
+    let estimated = estimated(&steps, inputs);
     Ok(Plan {
         mode: Mode::Apply,
         at: inputs.now,
@@ -62,8 +63,21 @@ pub fn diff(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, Vec
         steps,
         waves,
         unknown,
+        estimated,
         values,
     })
+}
+
+/// Clusters of which a server could not be asked for an exact difference.
+fn estimated(steps: &[Step], inputs: &Inputs) -> BTreeSet<ClusterName> {
+    let is_guess = |cluster: &ClusterName, change: &Change| {
+        let desired = change.desired.as_ref().filter(|_| change.action.writes());
+        let answer = desired.and_then(|desired| inputs.dry_runs.of(cluster, desired));
+        matches!(answer, Some(DryRun::NotAllowed))
+    };
+    let guessed =
+        steps.iter().filter(|step| step.changes.iter().any(|change| is_guess(&step.unit.cluster, change)));
+    guessed.map(|step| step.unit.cluster.clone()).collect()
 }
 
 /// Why a unit cannot be filled: a hostname stands where its remote needs an address.

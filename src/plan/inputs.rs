@@ -44,7 +44,9 @@ pub enum DryRun {
     Conflict(Vec<String>),
     /// The server would refuse it.
     Refused(Failure),
-    /// Nothing is known: it may not be asked, or the kind does not exist yet.
+    /// It may not be asked: a dry run takes the right to write.
+    NotAllowed,
+    /// Nothing is known: it did not answer, or the kind does not exist yet.
     NotAsked,
 }
 

@@ -43,6 +43,9 @@ pub struct Plan {
     pub waves: Vec<BTreeSet<ClusterName>>,
     /// Clusters that could not be read: their steps are unknown and are not run.
     pub unknown: BTreeMap<ClusterName, Failure>,
+    /// Clusters where something differs and no server could be asked for the exact difference, for want of
+    /// the right to write: what is said of them is an estimate.
+    pub estimated: BTreeSet<ClusterName>,
     /// Holes that live state fills.
     pub values: Values,
 }

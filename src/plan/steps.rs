@@ -42,7 +42,31 @@ pub(super) fn refuse_inventories(desired: &Desired, live: &Live) -> Result<(), V
                 )),
         );
     }
+    failures.extend(reached_twice(desired, live));
     if failures.is_empty() { Ok(()) } else { Err(failures) }
+}
+
+/// Clusters of the topology that are one cluster.
+fn reached_twice(desired: &Desired, live: &Live) -> Vec<Failure> {
+    let mut by_uid: BTreeMap<&str, Vec<&ClusterName>> = BTreeMap::new();
+    for name in desired.clusters.keys() {
+        if let Some(cluster) = live.cluster(name).filter(|cluster| !cluster.uid.is_empty()) {
+            by_uid.entry(&cluster.uid).or_default().push(name);
+        }
+    }
+    let same = by_uid.into_iter().filter(|(_, names)| names.len() > 1);
+    same.map(|(uid, names)| {
+        let listed = crate::diagnostic::listed(names.iter().map(|name| name.as_str()).collect::<Vec<_>>());
+        let failure = Failure::new(&codes::CLUSTER_REACHED_TWICE, format!("{listed} are the same cluster"))
+            .with_fact(format!("each reaches the one whose kube-system has UID {uid}"));
+        let contexts = names.iter().fold(failure, |failure, name| {
+            failure.with_fact(format!("{name}: context {}", desired.clusters[*name].context))
+        });
+        contexts.with_help(
+            "give each cluster a context of its own: clusters.X.context, or --context CLUSTER=CONTEXT",
+        )
+    })
+    .collect()
 }
 
 /// The clusters of which nothing is known, and why.

@@ -385,6 +385,7 @@ mod tests {
             steps: units.iter().map(step).collect(),
             waves: Vec::new(),
             unknown: BTreeMap::new(),
+            estimated: BTreeSet::new(),
             values: Values::default(),
         }
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 use stolos::apply::{Event, StepOutcome, Stop};
 use stolos::cluster::survey;
 use stolos::object::{Object, ObjectRef};
-use stolos::plan::{ClusterReads, Inventory, Mode, Reading, StepId};
+use stolos::plan::{ClusterReads, Conflicts, Inventory, Mode, Reading, StepId};
 use stolos::topology::ClusterName;
 use tokio::sync::watch;
 
@@ -354,4 +354,17 @@ async fn a_plan_of_what_is_there_lists_each_kind_once_and_writes_nothing(on: Bac
             assert!(expected, "{name}: {count} times {verb} {resource}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_names_for_one_cluster_are_refused() {
+    let mut meshes =
+        Meshes::open(&crate::support::meshes::folder("one-cluster"), desired(SHARED, &topology_text(SHARED)))
+            .await;
+    let url = meshes.running.endpoints()[0].url.clone();
+    meshes.reach("cluster2", &url);
+    let failures = meshes.try_plan(Mode::Apply, Conflicts::Refuse).await.expect_err("one cluster twice");
+    let told: Vec<(&str, &str)> =
+        failures.iter().map(|failure| (failure.code.name, failure.message.as_str())).collect();
+    assert_eq!(told, [("cluster-reached-twice", "cluster1, cluster2 are the same cluster")]);
 }

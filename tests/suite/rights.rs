@@ -13,6 +13,8 @@ use stolos::plan::{Action, Conflicts, Inventory, Mode, Origin, Plan, done, inven
 use stolos::rbac::{self, PassOn, Right, Task};
 use stolos::sandbox::{ApplyOptions as ByOthers, Patch, WriteOptions};
 use stolos::topology::ClusterName;
+use stolos::view;
+use stolos::view::diagnostics::{Colours, Look};
 use tokio::sync::watch;
 
 use crate::support::authorizer::Authorizer;
@@ -403,4 +405,50 @@ async fn roles_can_be_written_by_holding_all_that_is_in_them() {
         assert!(ran.summary.is_complete(), "{file}: {:#?}", ran.summary);
         guarded.assert_enough(file);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_may_only_read_says_that_what_differs_is_an_estimate() {
+    let (before, now) = (topology_text(FILES[0]), {
+        let gateways = "role: primary, eastWestGateway: { replicas: 3 }";
+        topology_text(FILES[0]).replace("role: primary", gateways)
+    });
+    let mut guarded = Guarded::open("rights-estimate", desired(FILES[0], &before)).await;
+    guarded.admins_apply().await;
+    guarded.grant(Task::Plan, None, PassOn::Escalate);
+    // Where nothing differs no dry run is needed.
+    let plan = guarded.meshes.plan(Mode::Apply).await;
+    assert!(plan.is_empty() && plan.estimated.is_empty(), "{:?}", writes(&plan));
+    guarded.meshes.desired = desired(FILES[0], &now);
+    let plan = guarded.meshes.plan(Mode::Apply).await;
+    let names: Vec<&str> = plan.estimated.iter().map(|name| name.as_str()).collect();
+    assert_eq!(names, ["cluster1"]);
+    let told = "what differs in cluster1 is an estimate: a dry run would tell exactly, and takes the right to write \
+                there";
+    let look = Look { colours: Colours::Off, columns: 100 };
+    assert!(view::plan::text(&plan, look).contains(&format!("\n  {told}\n")));
+    assert!(view::plan::markdown(&plan).contains(&format!("\n- {told}\n")));
+    let json: Value = serde_json::from_str(&view::plan::json(&plan)).expect("JSON");
+    assert_eq!(json["estimated"], json!(["cluster1"]));
+    // With the right to write it is exact, and otherwise the same.
+    let exact = guarded.admins_plan().await;
+    assert!(exact.estimated.is_empty());
+    assert_eq!(writes(&exact), writes(&plan));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_of_which_a_read_is_forbidden_is_unknown_and_says_which_right_it_takes() {
+    let guarded = Guarded::open("rights-none", desired(FILES[0], &topology_text(FILES[0]))).await;
+    let plan = guarded.meshes.plan(Mode::Apply).await;
+    let (name, failure) = plan.unknown.first_key_value().expect("it may read nothing");
+    assert_eq!((name.as_str(), failure.code.name), ("cluster1", "forbidden"));
+    assert_eq!(
+        failure.message,
+        "cluster1: read Namespace kube-system: namespaces. \"kube-system\" is forbidden: User \"test\" cannot get \
+         resource \"namespaces\" in API group \"\""
+    );
+    assert_eq!(
+        failure.help.as_deref(),
+        Some("the rights that each command takes: stolos rbac plan|apply|destroy PATH")
+    );
 }

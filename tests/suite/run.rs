@@ -299,3 +299,44 @@ error[rights-of-no-cluster]: --cluster cluster3: there is no such cluster
 "
     );
 }
+
+#[test]
+fn what_the_flags_of_a_run_take_is_said_in_plain_words() {
+    let folder = repository("topologies");
+    let wrong = |flag: &str, value: &str| {
+        let ran = stolos(&folder, &["apply", "--sandbox", flag, value, FILE]);
+        assert_eq!(ran.code, Some(1), "{flag} {value}");
+        ran.stderr.lines().next().unwrap_or_default().to_owned()
+    };
+    for value in ["0", "-1", "many", ""] {
+        assert_eq!(
+            wrong(&format!("--parallelism={value}"), "--auto-approve"),
+            format!(
+                "error: invalid value '{value}' for '--parallelism <N>': it is a number of steps, from 1 on"
+            )
+        );
+    }
+    assert_eq!(
+        wrong("--timeout=", "--auto-approve"),
+        "error: invalid value '' for '--timeout <DURATION>': a span of time is written 90s, 5m or 1h30m"
+    );
+}
+
+#[test]
+fn a_cluster_has_one_context_on_the_command_line() {
+    let folder = folder("context-twice");
+    std::fs::write(folder.join("kubeconfig"), "apiVersion: v1\nkind: Config\n").expect("a file");
+    let arguments =
+        ["plan", "--kubeconfig", "kubeconfig", "--context", "cluster1=a", "--context", "cluster1=b"];
+    let ran = stolos(&folder, &[&arguments[..], &["mesh.yaml"]].concat());
+    let told: Vec<&str> = ran.stderr.lines().take(3).collect();
+    assert_eq!(
+        told,
+        [
+            "error[context-given-twice]: --context is given twice for cluster1",
+            "  as a and as b",
+            "  help: leave one out: a cluster is reached through one context",
+        ]
+    );
+    assert_eq!(ran.code, Some(1));
+}

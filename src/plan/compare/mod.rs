@@ -152,7 +152,7 @@ impl Comparison<'_> {
                 }
                 DryRun::Conflict(lines) => return Err(self.conflict(live, lines.clone())),
                 DryRun::Refused(failure) => return Err(failure.clone().with_help(MEND_REFUSED)),
-                DryRun::NotAsked => {}
+                DryRun::NotAllowed | DryRun::NotAsked => {}
             }
         }
         let standing = self.standing(live, &ownership);

@@ -5,6 +5,7 @@
 //! mode         "apply" | "destroy"
 //! empty        nothing is to be done; says nothing of clusters in `unknown`
 //! incomplete   a cluster could not be read
+//! estimated    clusters where what differs is an estimate: no dry run was allowed there
 //! mesh         id, namespace, trustDomain, istio, networks
 //! root         state ("known" | "new" | "none"), fingerprint?, keeper?
 //! clusters     by name: id, network, primaries (null for a primary), known
@@ -47,6 +48,7 @@ pub fn json(plan: &Plan) -> String {
         },
         "empty": plan.is_empty(),
         "incomplete": plan.is_incomplete(),
+        "estimated": plan.estimated.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
         "mesh": {
             "id": plan.mesh.id,
             "namespace": plan.mesh.namespace,

@@ -37,10 +37,22 @@ pub(super) fn sentences(plan: &Plan) -> Vec<String> {
         .concat(),
         Mode::Destroy => leaves(plan),
     };
+    sentences.extend(estimate(plan));
     sentences.extend(
         plan.unknown.keys().map(|name| format!("{name} could not be read: what it needs is unknown")),
     );
     sentences
+}
+
+/// What is only nearly right for want of a right.
+fn estimate(plan: &Plan) -> Option<String> {
+    let names: Vec<&str> = plan.estimated.iter().map(|name| name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "what differs in {} is an estimate: a dry run would tell exactly, and takes the right to write there",
+            listed(names)
+        )
+    })
 }
 
 /// Clusters whose mesh namespace becomes ours.

@@ -21,7 +21,8 @@ pub fn text(plan: &Plan, look: Look) -> String {
     text.push_str("\n\n");
     for (name, failure) in &plan.unknown {
         text.push_str(&format!("  ? {name} could not be read: {}\n", tamed(&failure.message)));
-        text.extend(failure.facts.iter().map(|fact| format!("      {}\n", tamed(fact))));
+        let help = failure.help.iter();
+        text.extend(failure.facts.iter().chain(help).map(|line| format!("      {}\n", tamed(line))));
     }
     if !plan.unknown.is_empty() {
         text.push('\n');
