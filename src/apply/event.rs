@@ -31,12 +31,21 @@ pub enum Event {
         /// What it waits for.
         unmet: Unmet,
     },
+    /// Something about a step that is worth a line and changes nothing.
+    Noted {
+        /// The step.
+        step: StepId,
+        /// What.
+        note: String,
+    },
     /// A step is done.
     Done {
         /// Which.
         step: StepId,
         /// What became of its objects.
         counts: Counts,
+        /// By what it is known that istiod uses a remote secret; none for steps of anything else.
+        evidence: Option<Evidence>,
         /// How long it took.
         elapsed: Duration,
     },
@@ -105,6 +114,18 @@ pub enum LeaseNews {
         /// When it runs out.
         lasts: Duration,
     },
+}
+
+/// By what it is known that istiod uses a remote secret: the strongest evidence that was to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// Every ready istiod says that it has synced the cluster; where it serves that cluster, its effects
+    /// were seen there too.
+    Synced,
+    /// istiod could not be asked; its effects were seen in the cluster that it serves.
+    Effects,
+    /// istiod could not be asked and leaves nothing in that cluster: the secret is written, no more is known.
+    Written,
 }
 
 /// What became of an object.

@@ -11,6 +11,7 @@
 //! Nothing is printed here, and no event, summary or error holds a secret.
 
 mod begin;
+mod clusterz;
 mod codes;
 mod error;
 mod event;
@@ -19,6 +20,7 @@ mod lease;
 mod ledger;
 mod mint;
 mod order;
+mod registered;
 mod run;
 mod send;
 mod step;
@@ -28,7 +30,7 @@ mod wait;
 
 pub use codes::CODES;
 pub use error::ApplyError;
-pub use event::{Counts, Event, LeaseNews, Outcome};
+pub use event::{Counts, Event, Evidence, LeaseNews, Outcome};
 pub use lease::{Guard, Holder, Leases, Terms, lease_ref};
 pub use ledger::inventories_lag;
 pub use run::{Job, Options, Stop, run};

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::begin::begin;
+use super::clusterz::Istiods;
 use super::ledger::Ledger;
 use super::mint::Mint;
 use super::send::Sender;
@@ -81,9 +82,15 @@ pub(super) struct Run {
     pub(super) leases: Arc<Leases>,
     clusters: BTreeMap<ClusterName, Cluster>,
     ledgers: BTreeMap<ClusterName, Arc<Ledger>>,
+    istiods: BTreeMap<ClusterName, Arc<Istiods>>,
 }
 
 impl Run {
+    /// The istiods of a cluster, to be asked.
+    pub(super) fn istiods(&self, name: &ClusterName) -> Option<Arc<Istiods>> {
+        self.istiods.get(name).cloned()
+    }
+
     /// The door to a cluster.
     pub(super) fn cluster(&self, name: &ClusterName) -> Option<Cluster> {
         self.clusters.get(name).cloned()
@@ -153,6 +160,13 @@ pub async fn run(mut job: Job, events: mpsc::UnboundedSender<Event>, stop: watch
     let patience = PATIENCE.min(job.options.timeout);
     job.clusters =
         job.clusters.into_iter().map(|(name, door)| (name, door.with_patience(patience))).collect();
+    let istiods = job
+        .clusters
+        .iter()
+        .map(|(name, cluster)| {
+            (name.clone(), Arc::new(Istiods::new(cluster.clone(), &job.plan.mesh.namespace)))
+        })
+        .collect();
     let ledgers = ledgers(&job);
     let run = Arc::new(Run {
         options: job.options,
@@ -162,6 +176,7 @@ pub async fn run(mut job: Job, events: mpsc::UnboundedSender<Event>, stop: watch
         events,
         stop,
         leases: job.leases,
+        istiods,
         clusters: job.clusters,
         ledgers,
     });
@@ -376,9 +391,9 @@ async fn start(run: Arc<Run>, step: Step) -> StepOutcome {
         ended = perform(&run, &step) => ended,
     };
     match ended {
-        Ok(Ended::Done(counts)) => {
+        Ok(Ended::Done(counts, evidence)) => {
             let elapsed = begin.elapsed();
-            run.tell(Event::Done { step: id, counts: counts.clone(), elapsed });
+            run.tell(Event::Done { step: id, counts: counts.clone(), evidence, elapsed });
             StepOutcome::Done(counts)
         }
         Ok(Ended::Stopped) => StepOutcome::Stopped,

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
+use super::registered::{self, Registered};
 use super::run::Run;
 use super::send::{Sender, Sent};
 use super::wait::{Deadline, Look, Sightings, Wait, Waited};
-use super::{ApplyError, Counts, Event, Stop, fill, trouble};
+use super::{ApplyError, Counts, Event, Evidence, Stop, fill, trouble};
 use crate::cluster::together;
 use crate::compile::{DesiredUnit, Done, Hole, Minted, PART_OF, Value, Values, applyset_id};
 use crate::graph::UnitKind;
@@ -19,8 +20,8 @@ const SIDE_BY_SIDE: usize = 8;
 
 /// How a step ended.
 pub(super) enum Ended {
-    /// Done.
-    Done(Counts),
+    /// Done; for a remote secret with the evidence that there is.
+    Done(Counts, Option<Evidence>),
     /// The run was stopped.
     Stopped,
 }
@@ -51,13 +52,23 @@ pub(super) async fn perform(run: &Arc<Run>, step: &Step) -> Result<Ended, ApplyE
         return Ok(Ended::Stopped);
     }
     let Some(desired) = step.desired.as_ref().filter(|_| run.plan.mode == Mode::Apply) else {
-        return Ok(Ended::Done(sent.counts));
+        return Ok(Ended::Done(sent.counts, None));
     };
-    if is_ready(run, step, desired, deadline, sent.objects).await? {
-        Ok(Ended::Done(sent.counts))
-    } else {
-        Ok(Ended::Stopped)
+    if !is_ready(run, step, desired, deadline, sent.objects).await? {
+        return Ok(Ended::Stopped);
     }
+    let Some(registered) = registered(step, desired) else { return Ok(Ended::Done(sent.counts, None)) };
+    match registered::evidence(run, step, deadline, &registered).await? {
+        Some(evidence) => Ok(Ended::Done(sent.counts, Some(evidence))),
+        None => Ok(Ended::Stopped),
+    }
+}
+
+/// What the step's remote secret leads to; none where it has none.
+fn registered<'s>(step: &'s Step, desired: &'s DesiredUnit) -> Option<Registered<'s>> {
+    let Done::Registered { cluster, effects } = &desired.done else { return None };
+    let secret = step.changes.iter().find(|change| change.desired.is_some()).map(|change| &change.object);
+    Some(Registered { cluster, effects: effects.as_deref(), secret })
 }
 
 /// Fills the step's objects and sends them.
@@ -210,7 +221,14 @@ async fn wait(
         Waited::Timeout(unmet) => Err(ApplyError::Timeout {
             unit: step.unit.clone(),
             waited: deadline.after,
-            warnings: troubles(run, targets, seen, &unmet.facts).await,
+            warnings: {
+                let mut warnings = troubles(run, targets, seen, &unmet.facts).await;
+                if let Some(registered) = step.desired.as_ref().and_then(|desired| registered(step, desired))
+                {
+                    warnings.extend(registered::facts(run, &step.unit.cluster, &registered).await);
+                }
+                warnings
+            },
             unmet: Box::new(unmet),
         }),
         Waited::Vain(unmet) => Err(ApplyError::Failed {

@@ -18,6 +18,8 @@ use http::{HeaderValue, Method, Request, Response, header};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::Portforwarder;
 use kube::client::{AuthError, Body};
 use kube::config::{
     AuthInfo, ExecConfig, ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError,
@@ -562,6 +564,39 @@ impl Transport {
         }
     }
 
+    /// How long requests may take.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Opens a connection to a port of a pod.
+    pub(super) async fn forward(
+        &self,
+        namespace: &str,
+        pod: &str,
+        port: u16,
+    ) -> Result<Forwarded, ForwardFault> {
+        let client = self.access.client(self.limits).await.map_err(ForwardFault::Transport)?;
+        let pods: kube::Api<Pod> = kube::Api::namespaced(client.0, namespace);
+        match pods.portforward(pod, &[port]).await {
+            Ok(mut forwarder) => {
+                let stream = forwarder.take_stream(port).ok_or_else(|| {
+                    ForwardFault::Transport(TransportError::Refused("no stream was opened".to_owned()))
+                })?;
+                Ok(Forwarded { stream, guard: ForwardGuard(forwarder) })
+            }
+            Err(kube::Error::Api(status)) => Err(ForwardFault::Refused {
+                code: status.code,
+                reason: status.reason.clone(),
+                message: status.message.clone(),
+            }),
+            Err(kube::Error::UpgradeConnection(error)) => {
+                Err(ForwardFault::Transport(TransportError::Refused(error.to_string())))
+            }
+            Err(error) => Err(ForwardFault::Transport(fault_of(&error))),
+        }
+    }
+
     /// Sends a request and reads the answer line by line, as a watch does.
     pub(super) async fn stream(&self, call: &Call) -> Result<(u16, Lines), TransportError> {
         let (client, turn) = self.access.client(self.limits).await?;
@@ -598,6 +633,43 @@ fn said(response: &Response<Body>, name: header::HeaderName) -> Option<&str> {
 fn time_of(text: &str) -> Option<Timestamp> {
     static PARSER: DateTimeParser = DateTimeParser::new();
     PARSER.parse_timestamp(text).ok()
+}
+
+/// A connection to a port of a pod.
+pub(super) struct Forwarded {
+    stream: tokio::io::DuplexStream,
+    guard: ForwardGuard,
+}
+
+/// Ends the forwarding when it is dropped.
+pub(super) struct ForwardGuard(Portforwarder);
+
+/// Why a port is not forwarded.
+pub(super) enum ForwardFault {
+    /// The server said so.
+    Refused {
+        /// The status code.
+        code: u16,
+        /// `Forbidden`.
+        reason: String,
+        /// What it said.
+        message: String,
+    },
+    /// It did not come to that.
+    Transport(TransportError),
+}
+
+impl Forwarded {
+    /// What to read and write, for as long as the guard is held.
+    pub(super) fn into_parts(self) -> (tokio::io::DuplexStream, ForwardGuard) {
+        (self.stream, self.guard)
+    }
+}
+
+impl Drop for ForwardGuard {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 fn request(call: &Call) -> Request<Body> {

@@ -12,6 +12,7 @@ mod codes;
 mod contents;
 mod dry_run;
 mod error;
+mod forward;
 mod patience;
 mod plugin;
 mod proxy;

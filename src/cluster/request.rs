@@ -22,6 +22,8 @@ pub enum Request {
     Change,
     /// A delete.
     Delete,
+    /// A connection to a port of a pod, whose right is that to the part `portforward` of it.
+    Forward,
     /// What everybody who is known may read: versions, and which kinds there are.
     Discover,
 }
@@ -43,6 +45,9 @@ impl Request {
             Self::Create => &["create"],
             Self::TakeOver | Self::Change => &["patch"],
             Self::Delete => &["delete"],
+            // A WebSocket begins with a GET; from 1.35 on it takes the right to a create as well
+            // (`AuthorizePodWebsocketUpgradeCreatePermission`, pkg/registry/core/pod/rest/subresources.go).
+            Self::Forward => &["get", "create"],
             Self::Discover => &[],
         }
     }
@@ -52,6 +57,8 @@ impl Request {
     pub fn is_named(self) -> bool {
         match self {
             Self::Create => false,
+            // Pods get their names as they are made.
+            Self::Forward => false,
             Self::Read
             | Self::List
             | Self::Watch
@@ -67,7 +74,13 @@ impl Request {
     pub(super) fn carries_object(self) -> bool {
         match self {
             Self::Apply | Self::Create | Self::Change => true,
-            Self::Read | Self::List | Self::Watch | Self::TakeOver | Self::Delete | Self::Discover => false,
+            Self::Read
+            | Self::List
+            | Self::Watch
+            | Self::TakeOver
+            | Self::Delete
+            | Self::Forward
+            | Self::Discover => false,
         }
     }
 
@@ -82,6 +95,7 @@ impl Request {
             Self::TakeOver => "take over fields of",
             Self::Change => "change",
             Self::Delete => "delete",
+            Self::Forward => "ask",
         }
     }
 }

@@ -32,8 +32,8 @@ pub(super) const PAGE: &str = "500";
 pub struct Cluster {
     name: ClusterName,
     server: String,
-    transport: Transport,
-    sent: Arc<AtomicUsize>,
+    pub(super) transport: Transport,
+    pub(super) sent: Arc<AtomicUsize>,
     /// What its clock said, and when it did.
     told: Arc<Mutex<Option<(Timestamp, Instant)>>>,
     pub(super) patience: Patience,
@@ -474,7 +474,7 @@ fn hope_without_answer(error: &TransportError) -> Hope {
     }
 }
 
-fn unreached(error: TransportError) -> Fault {
+pub(super) fn unreached(error: TransportError) -> Fault {
     match error {
         TransportError::Broken(reason) | TransportError::Refused(reason) => {
             Fault::Unreachable(status::clean(&reason))

@@ -198,6 +198,15 @@ fn apply(needs: &mut BTreeMap<ClusterName, Needs<'_>>, unit: &DesiredUnit, objec
             }
         }
     }
+    if let Done::Registered { .. } = &unit.done
+        && let Some(needs) = needs.get_mut(&unit.unit.cluster)
+    {
+        // istiod is asked whether it has synced. Without these an apply goes by weaker evidence.
+        needs.in_namespace.ask_for(Request::List, &core("Pod"), None);
+        for verb in Request::Forward.verbs() {
+            needs.in_namespace.add(Right::new("", "pods/portforward", None, verb));
+        }
+    }
     let targets = match &unit.done {
         // What was written is there: nothing is waited for.
         Done::Exists | Done::Registered { effects: None, .. } => return,

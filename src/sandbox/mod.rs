@@ -16,6 +16,7 @@ mod folder;
 mod fresh;
 mod http;
 mod merge;
+mod processes;
 mod resource;
 mod running;
 mod selector;
@@ -27,6 +28,7 @@ pub use error::{CODES, SANDBOX_IN_USE, SANDBOX_NOT_SERVED, SANDBOX_UNUSABLE, San
 pub use folder::{Sandbox, SandboxCluster};
 pub use http::{RequestCount, RequestLine};
 pub use merge::Force;
+pub use processes::{ProcessAnswer, Processes};
 pub use resource::{Provider, ResourceInfo};
 pub use running::{Access, Endpoint, RunningSandbox, access, serve};
 pub use selector::Selector;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::diagnostics::{self, Look};
-use crate::apply::{Counts, Event, LeaseNews, Outcome, StepOutcome, Summary};
+use crate::apply::{Counts, Event, Evidence, LeaseNews, Outcome, StepOutcome, Summary};
 use crate::diagnostic::{Failure, counted, lasting, listed};
 use crate::graph::Unit;
 use crate::plan::{Mode, Plan, StepId};
@@ -99,9 +99,17 @@ impl Progress {
                 }
                 None
             }
-            Event::Done { step, counts, elapsed } => {
+            Event::Noted { step, note } => {
+                let margin = " ".repeat(2 * self.total.to_string().len() - 2);
+                Some(format!("   ..  {margin} {:name$}  {note}", step.to_string(), name = self.name_width))
+            }
+            Event::Done { step, counts, evidence, elapsed } => {
                 self.running.remove(step);
-                Some(self.ended_line(step, &outcome_words(counts), *elapsed))
+                let mut words = outcome_words(counts);
+                if let Some(evidence) = evidence {
+                    words = format!("{words}, {}", evidence_words(*evidence));
+                }
+                Some(self.ended_line(step, &words, *elapsed))
             }
             Event::Failed { step, failure, elapsed } => {
                 self.running.remove(step);
@@ -219,6 +227,15 @@ fn outcome_words(counts: &Counts) -> String {
         .map(|(outcome, count)| format!("{count} {}", outcome.as_str()))
         .collect();
     if words.is_empty() { "ready".to_owned() } else { words.join(", ") }
+}
+
+/// By what it is known that istiod uses a remote secret.
+fn evidence_words(evidence: Evidence) -> &'static str {
+    match evidence {
+        Evidence::Synced => "synced",
+        Evidence::Effects => "in effect",
+        Evidence::Written => "not known whether synced",
+    }
 }
 
 /// What came of a run: failures first, the verdict last, with the command to run next.
@@ -416,8 +433,12 @@ mod tests {
                 "   ..   cluster1/eastwest-gateway  waiting 12s for an address on Service istio-system/istio-eastwestgateway (5m)",
             ]
         );
-        let done =
-            Event::Done { step: step(BASE), counts: created(16), elapsed: Duration::from_millis(1250) };
+        let done = Event::Done {
+            step: step(BASE),
+            counts: created(16),
+            evidence: None,
+            elapsed: Duration::from_millis(1250),
+        };
         assert_eq!(
             progress.take(&done, at(14)),
             Some(" [1/2] cluster1/base              16 created                             1.2s".to_owned())

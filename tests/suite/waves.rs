@@ -38,7 +38,11 @@ fn course(ran: &Ran, looked_at: impl Fn(&str) -> bool) -> Vec<String> {
         Event::Done { step, .. } => Some(("done", step)),
         Event::Failed { step, .. } => Some(("fails", step)),
         Event::HeldBack { step, .. } => Some(("held back", step)),
-        Event::Applied { .. } | Event::Waiting { .. } | Event::Stopping | Event::Lease { .. } => None,
+        Event::Applied { .. }
+        | Event::Waiting { .. }
+        | Event::Noted { .. }
+        | Event::Stopping
+        | Event::Lease { .. } => None,
     });
     let lines = told.map(|(what, step)| (what, step.to_string())).filter(|(_, step)| looked_at(step));
     lines.map(|(what, step)| format!("{step} {what}")).collect()

@@ -8,14 +8,16 @@
 //! refused by the server.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::object::{Object, ObjectRef};
-use crate::sandbox::{ApiError, ClusterStore, DeleteOptions, Patch, WriteOptions, Written, server_time};
+use crate::sandbox::{
+    ApiError, ClusterStore, DeleteOptions, Patch, Processes, WriteOptions, Written, server_time,
+};
 
 /// A cluster that the controllers of this module look after.
 pub trait Controlled: fmt::Debug + Send + Sync {
@@ -58,6 +60,9 @@ pub trait Controlled: fmt::Debug + Send + Sync {
     /// Deletes this object and no other of its name.
     fn delete(&self, object: &Object) -> Result<(), ApiError>;
 
+    /// From now on these listen in its Pods. A real cluster's kubelets have their own.
+    fn run(&self, _processes: Weak<dyn Processes>) {}
+
     /// Tells of every write; its value is a position for [`Controlled::calls`].
     fn changes(&self) -> watch::Receiver<u64>;
 
@@ -85,6 +90,10 @@ pub enum Part {
 }
 
 impl Controlled for ClusterStore {
+    fn run(&self, processes: Weak<dyn Processes>) {
+        self.run(processes);
+    }
+
     fn name(&self) -> &str {
         self.name()
     }

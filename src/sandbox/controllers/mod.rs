@@ -16,6 +16,7 @@
 //! | `tokens`, `rights` | ServiceAccounts: their tokens, what they may do |
 //! | `workloads`, `pods`, `injection` | Deployments, their Pods, and the webhooks that Pods pass |
 //! | `istiod`, `route`, `webhook` | what istiod reads and writes, and how it is reached |
+//! | `debug` | what istiod answers at its monitoring port |
 //! | `controlled`, `events`, `status`, `reading`, `world` | what all of these use |
 //!
 //! What is not simulated: traffic, scheduling (Pods are never bound to a node, so that a deleted one is
@@ -24,6 +25,7 @@
 
 mod addresses;
 mod controlled;
+mod debug;
 mod events;
 mod injection;
 mod istiod;
@@ -37,7 +39,7 @@ mod webhook;
 mod workloads;
 mod world;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -143,6 +145,10 @@ impl Drop for Handle {
 pub fn start(members: Vec<Member>) -> Handle {
     let mut controllers = Controllers::new(members);
     let world = Arc::clone(&controllers.world);
+    for member in &world.members {
+        let processes: Weak<World> = Arc::downgrade(&world);
+        member.cluster.run(processes);
+    }
     let changed = Arc::new(Notify::new());
     let mut tasks = Vec::new();
     for member in &world.members {

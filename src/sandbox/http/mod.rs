@@ -9,6 +9,7 @@ mod answer;
 mod body;
 mod client;
 mod discovery;
+mod forward;
 mod query;
 mod requests;
 mod route;
@@ -39,7 +40,7 @@ use self::answer::Answer;
 use self::discovery::Side;
 use self::query::Query;
 use self::requests::RequestLog;
-use self::route::Route;
+use self::route::{Part, Route};
 use self::served::Call;
 use super::api_error::ApiError;
 use super::store::ClusterStore;
@@ -119,16 +120,20 @@ async fn accept(
                 async move { Ok::<_, Infallible>(respond(&store, &log, request).await) }
             });
             // A client that goes away is no fault.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ =
+                http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
         });
     }
 }
 
 async fn respond(store: &Arc<ClusterStore>, log: &RequestLog, request: Request<Incoming>) -> Answer {
+    let route = Route::of(request.uri().path());
+    log.note(request.method(), request.uri().path(), request.uri().query().unwrap_or_default(), &route);
+    if let Route::Part(place, name, Part::PortForward) = &route {
+        return forward::forward(store, place, name, request).unwrap_or_else(|error| answer::refusal(&error));
+    }
     let (head, incoming) = request.into_parts();
-    let route = Route::of(head.uri.path());
     let query = head.uri.query().unwrap_or_default();
-    log.note(&head.method, head.uri.path(), query, &route);
     let text = |headers: &HeaderMap, name| {
         headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
     };

@@ -63,6 +63,8 @@ pub(crate) enum Part {
     Sub(Subresource),
     /// `/token` of a ServiceAccount.
     Token,
+    /// `/portforward` of a Pod.
+    PortForward,
 }
 
 impl Route {
@@ -109,6 +111,7 @@ impl Route {
             "status" => Self::Part(place, name.to_owned(), Part::Sub(Subresource::Status)),
             "scale" => Self::Part(place, name.to_owned(), Part::Sub(Subresource::Scale)),
             "token" if place.plural == "serviceaccounts" => Self::Part(place, name.to_owned(), Part::Token),
+            "portforward" if place.plural == "pods" => Self::Part(place, name.to_owned(), Part::PortForward),
             _ => Self::Nowhere,
         };
         match rest {

@@ -164,6 +164,8 @@ pub(crate) async fn part(
     let target = Target::of(store, place)?;
     let part = match part {
         Part::Token => return token(&target, name, &call),
+        // It takes the connection over before a body is read.
+        Part::PortForward => return Err(not_allowed(&call.method)),
         Part::Sub(part) if target.resource.has(part) => part,
         Part::Sub(_) => return Err(ApiError::no_such_resource()),
     };

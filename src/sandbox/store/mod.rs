@@ -40,7 +40,7 @@ mod write;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use sha2::{Digest, Sha256};
 
@@ -57,6 +57,7 @@ use self::journal::{Header, Journal, Refuse};
 use super::api_error::{ApiError, Reason};
 use super::clock::{Clock, server_time};
 use super::fresh;
+use super::processes::Processes;
 use super::resource::{ResourceInfo, built_in};
 use crate::object::{Object, ObjectRef};
 
@@ -74,6 +75,8 @@ pub struct ClusterStore {
     journal: Arc<Journal>,
     revision: watch::Sender<u64>,
     names: AtomicU64,
+    /// What listens in its Pods, as long as somebody looks after them.
+    processes: Mutex<Option<Weak<dyn Processes>>>,
 }
 
 /// What the lock guards.
@@ -120,6 +123,7 @@ impl ClusterStore {
             clock,
             revision: watch::Sender::new(state.revision),
             names: AtomicU64::new(0),
+            processes: Mutex::default(),
             state: Mutex::new(state),
             journal: Arc::new(journal),
         };
@@ -180,6 +184,16 @@ impl ClusterStore {
         // The whole must fit into a name; servers cut the prefix as well.
         let prefix: String = prefix.chars().take(58).collect();
         prefix.chars().chain(suffix).collect()
+    }
+
+    /// From now on these listen in its Pods, until they go.
+    pub(crate) fn run(&self, processes: Weak<dyn Processes>) {
+        *self.processes.lock().unwrap_or_else(PoisonError::into_inner) = Some(processes);
+    }
+
+    /// What listens in its Pods; none where nobody looks after them.
+    pub(crate) fn processes(&self) -> Option<Arc<dyn Processes>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.upgrade()
     }
 
     /// The clock that this cluster goes by.

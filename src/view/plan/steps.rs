@@ -120,8 +120,10 @@ fn waits(step: &Step, plan: &Plan) -> Option<String> {
         Done::Gateway { address: None, .. } => Some("waits for its pods".to_owned()),
         Done::Address { .. } => Some("waits for an address".to_owned()),
         Done::Token { .. } => Some("waits for its token".to_owned()),
-        Done::Registered { cluster, effects: Some(_) } => Some(format!("waits for its effects in {cluster}")),
-        Done::Registered { effects: None, .. } => Some("done once written".to_owned()),
+        Done::Registered { cluster, effects: Some(_) } => {
+            Some(format!("waits for its effects in {cluster} and until istiod says synced"))
+        }
+        Done::Registered { effects: None, .. } => Some("waits until istiod says synced".to_owned()),
     }
 }
 

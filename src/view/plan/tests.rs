@@ -69,7 +69,7 @@ stage 6
 stage 7
   + cluster2/reader-credential        1 object    waits for its token
 stage 8
-  + cluster1/remote-secret-cluster2   1 object    lets istiod here read cluster2; waits for its effects in cluster2
+  + cluster1/remote-secret-cluster2   1 object    lets istiod here read cluster2; waits for its effects in cluster2 and until istiod says synced
       token, ca = (known after apply: cluster2/reader-credential)
 stage 9
   + cluster2/eastwest-gateway        2 objects    waits for its pods and an address

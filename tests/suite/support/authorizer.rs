@@ -107,6 +107,13 @@ struct Request {
     body: Vec<u8>,
 }
 
+impl Request {
+    /// Whether it asks for a WebSocket.
+    fn is_upgrade(&self) -> bool {
+        self.head.to_ascii_lowercase().contains("\r\nupgrade: websocket\r\n")
+    }
+}
+
 /// What is asked of an API server.
 struct Asked {
     verb: &'static str,
@@ -193,7 +200,10 @@ async fn serve(mut client: TcpStream, upstream: String, state: Arc<Mutex<State>>
         return;
     }
     let Ok(mut server) = TcpStream::connect(&upstream).await else { return };
-    let head = request.head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+    let head = match request.is_upgrade() {
+        true => request.head.clone(),
+        false => request.head.replacen("\r\n", "\r\nconnection: close\r\n", 1),
+    };
     let sent = [head.as_bytes(), &request.body].concat();
     if server.write_all(&sent).await.is_ok() {
         let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
@@ -208,6 +218,10 @@ async fn authorize(
     state: &Mutex<State>,
 ) -> Result<(), Right> {
     check(asked, asked.right(asked.verb), state)?;
+    if request.is_upgrade() {
+        // kube-apiserver 1.35, feature AuthorizePodWebsocketUpgradeCreatePermission.
+        return check(asked, asked.right("create"), state);
+    }
     let is_apply = asked.verb == "patch" && request.head.contains("apply-patch+yaml");
     if !is_apply {
         return Ok(());
