@@ -32,6 +32,9 @@ fn stands_in_the_way(unit: &Unit, root: &RootFacts) -> bool {
 }
 
 fn removals(gone: Vec<(Unit, Vec<Change>)>, steps: &[Step]) -> Vec<Step> {
+    if gone.is_empty() {
+        return Vec::new();
+    }
     let standing: BTreeSet<&Unit> = steps.iter().map(|step| &step.unit).collect();
     let writing: Vec<StepId> = steps.iter().filter(|step| !step.is_done()).map(Step::id).collect();
     let last = steps.iter().map(|step| step.stage).max().unwrap_or(0);

@@ -35,6 +35,9 @@ pub(super) fn in_waves<'u>(
     unknown: impl Iterator<Item = &'u ClusterName> + Clone,
 ) -> Vec<BTreeSet<ClusterName>> {
     let shares: Vec<Share> = steps.iter().map(share).collect();
+    if !shares.contains(&Share::Disrupts) {
+        return Vec::new();
+    }
     let levels = levels(steps, &shares, rollout);
     let disrupting = |place: &usize| shares[*place] == Share::Disrupts;
     let numbers: BTreeSet<usize> = (0..steps.len()).filter(disrupting).map(|place| levels[place]).collect();
