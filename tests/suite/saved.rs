@@ -22,6 +22,7 @@ on_both_back_ends!(
     a_saved_plan_is_shown_again_applied_without_asking_and_used_up,
     what_a_controller_writes_in_between_does_not_matter,
     a_field_that_somebody_changes_in_between_makes_the_plan_stale,
+    a_field_that_another_tool_applies_in_between_makes_the_plan_stale,
 );
 
 const FILE: &str = "primary-remote-multi-network.yaml";
@@ -158,6 +159,28 @@ error[plan-stale]: mesh.plan is no longer what an apply would do
     // The same way out works, over the stale file.
     ends_well(&commands.stolos(&["plan", "--out", "mesh.plan"]));
     ends_well(&commands.alone(&["apply", "mesh.plan"]));
+}
+
+async fn a_field_that_another_tool_applies_in_between_makes_the_plan_stale(on: BackEnd) {
+    let commands = one_field(on, "saved-conflict").await;
+    let applied = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {
+        "name": "istio-eastwestgateway", "namespace": "istio-system", "labels": {"app": "gateway"}}});
+    commands.apply_forced("cluster1", applied, "argocd").await;
+    assert_eq!(
+        commands.alone(&["apply", "mesh.plan"]).to_string(),
+        format!(
+            "\
+------- stderr -------
+error[plan-stale]: mesh.plan is no longer what an apply would do
+  cluster1: Deployment istio-system/istio-eastwestgateway has fields of another tool: \
+metadata.labels.app is applied by argocd; in step cluster1/eastwest-gateway
+  help: plan again: stolos plan {} --out mesh.plan mesh.yaml
+        stolos explain plan-stale
+[exit 1]
+",
+            commands.reach()
+        )
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,6 +35,8 @@ Plan again: the new plan shows what is left.
 
     stolos plan mesh.yaml --out mesh.plan
     stolos apply mesh.plan
+
+An inventory remembers the last twenty plans, and goes with its mesh when that is taken down.
 ",
 };
 

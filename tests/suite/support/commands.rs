@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use http::Method;
 use serde_json::Value;
-use stolos::object::ObjectRef;
+use stolos::object::{Object, ObjectRef};
 use stolos::sandbox::controllers::Part;
-use stolos::sandbox::{Clock, Patch, Sandbox, SandboxCluster, SystemClock, WriteOptions};
+use stolos::sandbox::{ApplyOptions, Clock, Patch, Sandbox, SandboxCluster, SystemClock, WriteOptions};
 
 use super::back_end::BackEnd;
 use super::command::{Ran, scratch, stolos};
@@ -89,6 +89,23 @@ impl Commands {
         let media_type = "application/json-patch+json";
         let answer = lent.raw(cluster).await.ask(Method::PATCH, &path, media_type, &operations).await;
         assert_eq!(answer.code, 200, "{object}: {answer:?}");
+    }
+
+    /// The same: an apply on the server's side that takes what others hold.
+    pub(crate) async fn apply_forced(&self, cluster: &str, object: Value, manager: &str) {
+        let object = Object::from_value(object).expect("an object");
+        let Some(lent) = &self.lent else {
+            let store = self.sandbox();
+            let store = store.cluster(cluster).expect("a cluster");
+            store.apply(object, &ApplyOptions::forced_by(manager)).expect("applied");
+            return;
+        };
+        let reference = object.reference();
+        let place = collection(&reference);
+        let path = format!("{place}/{}?fieldManager={manager}&force=true", reference.name);
+        let media_type = "application/apply-patch+yaml";
+        let answer = lent.raw(cluster).await.ask(Method::PATCH, &path, media_type, object.as_value()).await;
+        assert_eq!(answer.code, 200, "{reference}: {answer:?}");
     }
 
     /// The sandbox, which no command holds at the moment.
