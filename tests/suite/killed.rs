@@ -3,14 +3,22 @@
 //! The clusters outlive the process, as in life. Each case is one write of an undisturbed run, and a
 //! moment around it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use stolos::object::Object;
+
+use crate::support::found;
+use crate::support::lent::Lent;
 use crate::support::matrix::sample;
-use crate::support::meshes::{folder, topology_text};
-use crate::support::tap::{Class, Deed, Moment};
-use crate::support::tapped::{PATIENCE, State, Tapped, differences, with_api_servers};
+use crate::support::meshes::{desired, folder, topology_text};
+use crate::support::servers::Assets;
+use crate::support::tap::{Class, Deed, Moment, Tap, Upstream};
+use crate::support::tapped::{
+    PATIENCE, State, Tapped, differences, faults_in_the_books, prepare, run, with_api_servers,
+};
 
 const APPLY: &[&str] = &["apply", "--auto-approve", "--timeout", "30s"];
 const DESTROY: &[&str] = &["destroy", "--auto-approve", "--timeout", "30s"];
@@ -173,4 +181,89 @@ async fn a_sandbox_that_is_killed_with_its_run_goes_on_from_its_journals() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mixed_mesh_converges_wherever_its_run_is_killed() {
     killed_anywhere("mixed.yaml", 2).await;
+}
+
+/// All objects of real API servers, by cluster.
+async fn on_servers(lent: &Lent, clusters: &[&str]) -> BTreeMap<String, Vec<Object>> {
+    let mut objects = BTreeMap::new();
+    for cluster in clusters {
+        let found = found::all(&lent.raw(cluster).await).await;
+        objects.insert((*cluster).to_owned(), found.into_iter().map(|found| found.object).collect());
+    }
+    objects
+}
+
+/// The names of objects, but for those that controllers make anew under names of their own.
+fn names(objects: &BTreeMap<String, Vec<Object>>) -> BTreeSet<String> {
+    let is_lasting = |object: &&Object| {
+        !matches!(object.kind(), "Pod" | "ReplicaSet" | "IPAddress")
+            && object.get(&["metadata", "generateName"]).is_none()
+    };
+    let of = |(cluster, objects): (&String, &Vec<Object>)| {
+        let lasting = objects.iter().filter(is_lasting);
+        lasting.map(|object| format!("{cluster} {}", object.reference())).collect::<Vec<_>>()
+    };
+    objects.iter().flat_map(of).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_against_api_servers_converges_wherever_it_is_killed() {
+    const CLUSTERS: [&str; 2] = ["cluster1", "cluster2"];
+    if Assets::find_or_say("a_run_against_api_servers_converges_wherever_it_is_killed").is_none() {
+        return;
+    }
+    let topology = with_api_servers(&topology_text("primary-remote-multi-network.yaml"));
+    let desired = desired("mesh.yaml", &topology);
+    let ids: BTreeMap<String, String> =
+        CLUSTERS.iter().map(|name| ((*name).to_owned(), (*name).to_owned())).collect();
+    let folder = folder("killed-servers");
+    let everywhere = [Moment::Before, Moment::Unanswered, Moment::Answered];
+    // An apply has 82 writes, the Leases left out, and a destroy more.
+    let cases: Vec<(usize, Moment)> =
+        (1..=82).flat_map(|write| everywhere.map(|moment| (write, moment))).collect();
+    let mut wanted: Option<BTreeSet<String>> = None;
+    let mut gone: Option<BTreeSet<String>> = None;
+    let mut faults = Vec::new();
+    // The first round is not disturbed.
+    let chosen = sample("killed, on API servers", cases, 2).into_iter().map(Some);
+    for case in std::iter::once(None).chain(chosen) {
+        let mut lent = Lent::get(&CLUSTERS).await;
+        lent.start_data_plane(&ids).await;
+        let mut upstreams = BTreeMap::new();
+        for cluster in CLUSTERS {
+            upstreams.insert(cluster.to_owned(), Upstream::context(&lent.kubeconfig(), cluster).await);
+        }
+        let tap = Tap::new(upstreams).await;
+        prepare(&folder, &topology, &tap);
+        for (verb, expected) in [(APPLY, &mut wanted), (DESTROY, &mut gone)] {
+            if let Some((write, moment)) = case {
+                let killed = run(&tap, &folder, verb, move |asked| match asked.class {
+                    Class::Write if asked.nth_of_class == write => Deed::Kill(moment),
+                    _ => Deed::Pass,
+                })
+                .await;
+                // A destroy may have fewer writes than an apply.
+                if killed.code.is_some() && verb == APPLY && moment != Moment::Answered {
+                    faults.push(format!("{case:?}: it was not killed: {killed}"));
+                }
+            }
+            let ran = run(&tap, &folder, verb, |_| Deed::Pass).await;
+            let objects = on_servers(&lent, &CLUSTERS).await;
+            let found = names(&objects);
+            let expected = expected.get_or_insert_with(|| found.clone());
+            let mut wrong: Vec<String> = expected.symmetric_difference(&found).cloned().collect();
+            wrong.extend(faults_in_the_books(&desired, &objects));
+            if ran.code != Some(0) {
+                wrong.push(ran.to_string());
+            }
+            if verb == APPLY {
+                let ran = run(&tap, &folder, PLAN, |_| Deed::Pass).await;
+                if ran.code != Some(0) {
+                    wrong.push(format!("there is still something to do: {ran}"));
+                }
+            }
+            faults.extend(wrong.into_iter().map(|fault| format!("{} {case:?}: {fault}", verb[0])));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

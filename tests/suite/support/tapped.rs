@@ -12,11 +12,10 @@ use serde_json::{Value, json};
 use stolos::compile::{Desired, PART_OF, applyset_id};
 use stolos::document::SourceId;
 use stolos::document::yaml::{self, Limits, Schema};
-use stolos::object::{Object, ObjectRef};
+use stolos::object::{Object, ObjectRef, managed_fields};
 use stolos::plan::{Inventory, inventory_ref};
 use stolos::sandbox::controllers::{self, Handle, Member};
 use stolos::sandbox::{Clock, RunningSandbox, Sandbox, SandboxCluster, SystemClock};
-use stolos::topology::ClusterName;
 
 use super::command::Ran;
 use super::meshes::desired;
@@ -70,7 +69,6 @@ impl Tapped {
 
     /// The clusters of a topology, whose clocks are not this process's.
     pub(crate) async fn at(folder: &Path, topology: &str, clock: Arc<dyn Clock>) -> Self {
-        std::fs::write(folder.join("mesh.yaml"), topology).expect("a file");
         let desired = desired("mesh.yaml", topology);
         let wanted: Vec<SandboxCluster> = desired
             .clusters
@@ -83,7 +81,7 @@ impl Tapped {
         let controllers = controllers::start(members.collect());
         let upstreams = running.endpoints().into_iter().map(|at| (at.cluster, Upstream::plain(&at.url)));
         let tap = Tap::new(upstreams.collect()).await;
-        std::fs::write(folder.join("config"), kubeconfig(tap.urls())).expect("a file");
+        prepare(folder, topology, &tap);
         Self { folder: folder.to_owned(), desired, running, tap, _controllers: controllers }
     }
 
@@ -93,39 +91,7 @@ impl Tapped {
         arguments: &[&str],
         script: impl FnMut(&Asked) -> Deed + Send + 'static,
     ) -> Ran {
-        self.tap.revive().await;
-        self.tap.script(script);
-        let child = Command::new(env!("CARGO_BIN_EXE_stolos"))
-            .args(arguments)
-            .args(["--kubeconfig", "config", "mesh.yaml"])
-            .current_dir(&self.folder)
-            .env_clear()
-            .env("COLUMNS", "100")
-            .env("HOME", &self.folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut child = child.expect("the binary that this suite was built with");
-        let stdout = reader(child.stdout.take().expect("piped"));
-        let stderr = reader(child.stderr.take().expect("piped"));
-        self.tap.may_kill(child);
-        let start = Instant::now();
-        let status = loop {
-            if let Some(status) = self.tap.ended() {
-                break status;
-            }
-            if start.elapsed() > PATIENCE {
-                self.tap.kill();
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        };
-        // What a dead client asked for is still done.
-        self.tap.settled().await;
-        let text = |reader: thread::JoinHandle<String>| reader.join().expect("UTF-8");
-        let ran = Ran { stdout: text(stdout), stderr: text(stderr), code: status.code() };
-        assert!(start.elapsed() < PATIENCE, "{arguments:?} hangs: {ran}");
-        ran
+        run(&self.tap, &self.folder, arguments, script).await
     }
 
     /// Runs a verb whose requests all pass.
@@ -186,46 +152,103 @@ impl Tapped {
         })
     }
 
-    /// What is wrong with the books: an object of ours that is in no inventory, an entry whose object is
-    /// not there or is another, a second root, a second credential.
+    /// What is wrong with the books.
     pub(crate) fn faults_in_the_books(&self) -> Vec<String> {
-        let mut faults = Vec::new();
-        let mesh = &self.desired.mesh;
-        let parent = inventory_ref(mesh);
-        let mut roots = 0;
-        for store in self.running.sandbox().clusters() {
-            let name = ClusterName::from(store.name());
-            let entries = match store.get(&parent) {
-                Some(object) => Inventory::from_object(&object, &name).expect("an inventory").entries,
-                None => BTreeMap::new(),
-            };
-            let mut ours: BTreeSet<ObjectRef> = BTreeSet::new();
-            for kind in store.resources() {
-                for object in store.list(&kind.group, &kind.kind, None) {
-                    let reference = object.reference();
-                    roots += usize::from(reference.kind == "Secret" && reference.name == "stolos-root");
-                    if object.label(PART_OF) == Some(&applyset_id(mesh)) {
-                        ours.insert(reference);
-                    }
-                }
-            }
-            faults.extend(
-                ours.iter()
-                    .filter(|object| !entries.contains_key(object))
-                    .map(|object| format!("{name}: {object} is in no inventory")),
-            );
-            for (object, entry) in &entries {
-                let live = store.get(object);
-                if live.as_deref().and_then(Object::uid) != entry.uid.as_deref() {
-                    faults.push(format!("{name}: the entry of {object} names another or none"));
-                }
-            }
-        }
-        if roots > 1 {
-            faults.push(format!("{roots} roots"));
-        }
-        faults
+        let stores = self.running.sandbox().clusters().iter();
+        let objects = stores.map(|store| {
+            let kinds = store.resources();
+            let of_kind = kinds.iter().flat_map(|kind| store.list(&kind.group, &kind.kind, None));
+            (store.name().to_owned(), of_kind.map(|object| (*object).clone()).collect())
+        });
+        faults_in_the_books(&self.desired, &objects.collect())
     }
+}
+
+/// What is wrong with the books, given all objects of each cluster: an object of ours that is in no
+/// inventory, an entry whose object is not there or is another, a second root.
+pub(crate) fn faults_in_the_books(
+    desired: &Desired,
+    clusters: &BTreeMap<String, Vec<Object>>,
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    let parent = inventory_ref(&desired.mesh);
+    let id = applyset_id(&desired.mesh);
+    let mut roots = 0;
+    for (name, objects) in clusters {
+        let live: BTreeMap<ObjectRef, &Object> =
+            objects.iter().map(|object| (object.reference(), object)).collect();
+        let entries = match live.get(&parent) {
+            Some(object) => {
+                Inventory::from_object(object, &name.as_str().into()).expect("an inventory").entries
+            }
+            None => BTreeMap::new(),
+        };
+        for (reference, object) in &live {
+            roots += usize::from(reference.kind == "Secret" && reference.name == "stolos-root");
+            // Kubernetes copies the labels of a Service to the EndpointSlices that it makes for it.
+            let is_ours = managed_fields(object).iter().any(|entry| entry.manager == "stolos");
+            if is_ours && object.label(PART_OF) == Some(&id) && !entries.contains_key(reference) {
+                faults.push(format!("{name}: {reference} is in no inventory"));
+            }
+        }
+        for (object, entry) in &entries {
+            if live.get(object).and_then(|object| object.uid()) != entry.uid.as_deref() {
+                faults.push(format!("{name}: the entry of {object} names another or none"));
+            }
+        }
+    }
+    if roots > 1 {
+        faults.push(format!("{roots} roots"));
+    }
+    faults
+}
+
+/// Fills a folder with what a command needs to reach the clusters of a topology through a tap.
+pub(crate) fn prepare(folder: &Path, topology: &str, tap: &Tap) {
+    std::fs::write(folder.join("mesh.yaml"), topology).expect("a file");
+    std::fs::write(folder.join("config"), kubeconfig(tap.urls())).expect("a file");
+}
+
+/// Runs a verb in a folder that [`prepare`] filled, each request as the script has it.
+pub(crate) async fn run(
+    tap: &Tap,
+    folder: &Path,
+    arguments: &[&str],
+    script: impl FnMut(&Asked) -> Deed + Send + 'static,
+) -> Ran {
+    tap.revive().await;
+    tap.script(script);
+    let child = Command::new(env!("CARGO_BIN_EXE_stolos"))
+        .args(arguments)
+        .args(["--kubeconfig", "config", "mesh.yaml"])
+        .current_dir(folder)
+        .env_clear()
+        .env("COLUMNS", "100")
+        .env("HOME", folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.expect("the binary that this suite was built with");
+    let stdout = reader(child.stdout.take().expect("piped"));
+    let stderr = reader(child.stderr.take().expect("piped"));
+    tap.may_kill(child);
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = tap.ended() {
+            break status;
+        }
+        if start.elapsed() > PATIENCE {
+            tap.kill();
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    };
+    // What a dead client asked for is still done.
+    tap.settled().await;
+    let text = |reader: thread::JoinHandle<String>| reader.join().expect("UTF-8");
+    let ran = Ran { stdout: text(stdout), stderr: text(stderr), code: status.code() };
+    assert!(start.elapsed() < PATIENCE, "{arguments:?} hangs: {ran}");
+    ran
 }
 
 /// What differs between two states, in words for a failed test.

@@ -3,22 +3,26 @@
 //! Towards the client it speaks plain HTTP on loopback, one port for each cluster; behind it is whatever a
 //! kubeconfig or a URL reaches, or nothing. A script is asked what becomes of each request.
 
+mod answer;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::pin::Pin;
+use std::path::Path;
 use std::process::Child;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body_util::BodyExt;
-use hyper::body::{Bytes, Frame, Incoming};
+use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+pub(crate) use answer::status_body;
+use answer::{Closed, Out, Tail, joined, response, said};
 
 /// How long the tap waits for anything that has to come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -119,6 +123,18 @@ impl Upstream {
         let mut config = kube::Config::new(url.parse().expect("a URL"));
         config.root_cert = Some(Vec::new());
         config.default_retry = false;
+        Self::Server(kube::Client::try_from(config).expect("a client"))
+    }
+
+    /// What a context of a kubeconfig reaches, with its credentials.
+    pub(crate) async fn context(kubeconfig: &Path, context: &str) -> Self {
+        let kubeconfig = kube::config::Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
+        let options =
+            kube::config::KubeConfigOptions { context: Some(context.to_owned()), ..Default::default() };
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
+        let mut config = config.expect("a context");
+        config.default_retry = false;
+        config.read_timeout = None;
         Self::Server(kube::Client::try_from(config).expect("a client"))
     }
 }
@@ -528,86 +544,5 @@ impl Port {
             response.headers_mut().insert(header::DATE, date.parse().expect("a header"));
         }
         Ok(response)
-    }
-}
-
-/// The body of an error of an API server.
-pub(crate) fn status_body(code: u16, reason: &str, message: &str) -> String {
-    json!({
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-        "message": message, "reason": reason, "code": code,
-    })
-    .to_string()
-}
-
-fn said(status: u16, kind: &'static str, body: String) -> Response<Out> {
-    response(status, kind, Out::Then(body.into(), Tail::End))
-}
-
-fn response(status: u16, kind: &'static str, body: Out) -> Response<Out> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status.try_into().expect("a status code");
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
-}
-
-fn joined(lines: &[Value]) -> Bytes {
-    lines.iter().map(|line| format!("{line}\n")).collect::<String>().into()
-}
-
-/// The connection ends here.
-#[derive(Debug)]
-struct Closed;
-
-impl std::fmt::Display for Closed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the connection ends here")
-    }
-}
-
-impl std::error::Error for Closed {}
-
-/// What is answered.
-enum Out {
-    /// These bytes, then the tail.
-    Then(Bytes, Tail),
-    /// What the server says, as it says it.
-    Through(kube::client::Body),
-}
-
-/// How an answer ends.
-#[derive(Clone, Copy)]
-enum Tail {
-    End,
-    Break,
-    Hang,
-}
-
-impl hyper::body::Body for Out {
-    type Data = Bytes;
-    type Error = Closed;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Closed>>> {
-        match &mut *self {
-            Self::Then(bytes, _) if !bytes.is_empty() => {
-                Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))))
-            }
-            Self::Then(_, Tail::End) => Poll::Ready(None),
-            Self::Then(_, Tail::Break) => Poll::Ready(Some(Err(Closed))),
-            Self::Then(_, Tail::Hang) => Poll::Pending,
-            Self::Through(body) => {
-                Pin::new(body).poll_frame(context).map(|frame| frame.map(|frame| frame.map_err(|_| Closed)))
-            }
-        }
-    }
-
-    fn size_hint(&self) -> hyper::body::SizeHint {
-        match self {
-            Self::Then(bytes, Tail::End) => hyper::body::SizeHint::with_exact(bytes.len() as u64),
-            Self::Then(..) | Self::Through(_) => hyper::body::SizeHint::default(),
-        }
     }
 }
