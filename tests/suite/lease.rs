@@ -1,4 +1,4 @@
-//! One run at a time in each cluster, through the library.
+//! One run at a time in each cluster, through the library; what rests on API servers on both back ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,7 @@ use stolos::plan::{Mode, Plan};
 use stolos::sandbox::{ClusterStore, DeleteOptions, Patch, WriteOptions};
 use tokio::sync::{mpsc, watch};
 
+use crate::support::back_end::{BackEnd, on_both_back_ends};
 use crate::support::meshes::{Meshes, Ran, desired, folder, topology_text, writes};
 use crate::support::relay::Relay;
 
@@ -23,6 +24,16 @@ async fn shared(test: &str) -> Meshes {
 
 async fn without_controllers(test: &str) -> Meshes {
     Meshes::without_controllers(&folder(test), desired(SHARED, &topology_text(SHARED))).await
+}
+
+on_both_back_ends!(
+    of_two_writers_that_saw_the_same_state_one_gets_through,
+    nothing_is_made_in_a_namespace_that_is_not_there,
+    of_two_first_applies_at_once_one_does_all_of_it,
+);
+
+async fn on_back_end(on: BackEnd, test: &str) -> Meshes {
+    Meshes::on(on, test, desired(SHARED, &topology_text(SHARED))).await
 }
 
 /// A Lease as anybody may write one.
@@ -105,9 +116,8 @@ async fn made(cluster: &Cluster, object: &Object) -> Object {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_writers_that_saw_the_same_state_one_gets_through() {
-    let meshes = shared("lease-versions").await;
+async fn of_two_writers_that_saw_the_same_state_one_gets_through(on: BackEnd) {
+    let meshes = on_back_end(on, "lease-versions").await;
     let cluster = &meshes.clusters["cluster1"];
     let lease = lease("default", json!({"holderIdentity": "a"}));
     let seen = made(cluster, &lease).await;
@@ -126,9 +136,8 @@ async fn of_two_writers_that_saw_the_same_state_one_gets_through() {
     assert_eq!(cluster.get(&lease.reference()).await, Ok(None));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_made_in_a_namespace_that_is_not_there() {
-    let meshes = shared("lease-no-namespace").await;
+async fn nothing_is_made_in_a_namespace_that_is_not_there(on: BackEnd) {
+    let meshes = on_back_end(on, "lease-no-namespace").await;
     let refused = meshes.clusters["cluster1"].create(&lease("nowhere", json!({}))).await;
     let refused = refused.map_err(|error| error.fault);
     assert_eq!(refused, Err(Fault::NotFound("namespaces \"nowhere\" not found".to_owned())));
@@ -140,10 +149,10 @@ async fn at_once(meshes: &Meshes, one: Plan, other: Plan) -> (Ran, Ran) {
     if one.summary.refused.is_none() { (one, other) } else { (other, one) }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_first_applies_at_once_one_does_all_of_it() {
-    for round in 0..4 {
-        let meshes = shared(&format!("lease-two-first-{round}")).await;
+async fn of_two_first_applies_at_once_one_does_all_of_it(on: BackEnd) {
+    let rounds = if on == BackEnd::Sandbox { 4 } else { 1 };
+    for round in 0..rounds {
+        let meshes = on_back_end(on, &format!("lease-two-first-{round}")).await;
         let plans = (meshes.plan(Mode::Apply).await, meshes.plan(Mode::Apply).await);
         let (won, refused) = at_once(&meshes, plans.0, plans.1).await;
         assert!(won.summary.is_complete(), "{:#?}", won.summary);
@@ -155,6 +164,24 @@ async fn of_two_first_applies_at_once_one_does_all_of_it() {
         });
         assert!(only_namespaces, "{:#?}", refused.summary.steps);
         assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
+        for cluster in ["cluster1", "cluster2"] {
+            let live = meshes.live(cluster, &place()).await.expect("it stays");
+            assert_eq!(live.get(&["spec", "holderIdentity"]), None, "{cluster}");
+        }
+        // A run whose process is gone is succeeded, and a destroy takes the lease along.
+        let (job, killed) = meshes.job(meshes.plan(Mode::Destroy).await);
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let (_stopper, stop) = watch::channel(Stop::Go);
+        tokio::select! {
+            biased;
+            _ = events.recv() => {}
+            _ = apply::run(job, sender, stop) => panic!("it is longer than that"),
+        }
+        assert_eq!(refusal(&meshes.destroy().await).0, "lease-held");
+        meshes.killed(killed);
+        let ran = meshes.destroy().await;
+        assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
+        assert_eq!(meshes.live("cluster1", &place()).await, None);
     }
 }
 
