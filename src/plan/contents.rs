@@ -149,6 +149,10 @@ pub(super) fn foreign(
         leaving.contains(&reference)
             // The inventory itself, and the Lease beside it.
             || object.name() == parent_name(&desired.mesh) && matches!(object.kind(), "ConfigMap" | "Lease")
+            // What `stolos rbac` says how to bind: the right to look in here.
+            || object.kind() == "RoleBinding"
+                && object.name().ends_with("-in-namespace")
+                && object.name().starts_with(&format!("{}-", parent_name(&desired.mesh)))
     };
     let services: BTreeSet<&str> = inventory
         .entries

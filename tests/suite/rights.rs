@@ -18,6 +18,7 @@ use stolos::view::diagnostics::{Colours, Look};
 use tokio::sync::watch;
 
 use crate::support::authorizer::Authorizer;
+use crate::support::back_end::BackEnd;
 use crate::support::meshes::{Meshes, desired, folder, topology_text, writes};
 
 /// How long anything of these tests may take.
@@ -451,4 +452,100 @@ async fn a_cluster_of_which_a_read_is_forbidden_is_unknown_and_says_which_right_
         failure.help.as_deref(),
         Some("the rights that each command takes: stolos rbac plan|apply|destroy PATH")
     );
+}
+
+/// Who the roles are bound to.
+const USER: &str = "pipeline";
+
+/// An administrator makes a cluster grant the user exactly what is printed.
+async fn grant_for_real(meshes: &Meshes, task: Task, name: &ClusterName, rights: &rbac::ClusterRights) {
+    let mesh = &meshes.desired.mesh;
+    let about = view::rbac::About { task, mesh: &mesh.id, namespace: &mesh.namespace };
+    for (position, document) in view::rbac::roles(about, name, rights).split("---\n").enumerate() {
+        let role = crate::support::helm::yaml(document);
+        let namespace = (position > 0).then_some(&mesh.namespace);
+        let kind = if position > 0 { "RoleBinding" } else { "ClusterRoleBinding" };
+        let group = "rbac.authorization.k8s.io";
+        let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
+            "metadata": {"name": role["metadata"]["name"], "namespace": namespace},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role["metadata"]["name"]},
+            "subjects": [{"apiGroup": group, "kind": "User", "name": USER}]});
+        meshes.apply_by(name.as_str(), role, "admin").await;
+        if meshes.live_namespace(name, &mesh.namespace).await || position == 0 {
+            meshes.apply_by(name.as_str(), binding, "admin").await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn api_servers_let_a_mesh_come_and_go_under_the_printed_roles_and_no_list_is_granted_for_nothing() {
+    let Some(back_end) = BackEnd::api_servers() else { return };
+    let mut meshes = Meshes::on(back_end, "rights-real", desired(FILES[0], &topology_text(FILES[0]))).await;
+    let admin = meshes.clusters.clone();
+    meshes.clusters = meshes.clusters_as(USER).await;
+    let of = |task| rbac::rights(task, &meshes.desired, None, PassOn::Escalate).expect("it renders");
+    let (plans, applies, destroys) = (of(Task::Plan), of(Task::Apply), of(Task::Destroy));
+
+    // Nobody knows it yet.
+    assert_eq!(meshes.plan(Mode::Apply).await.unknown.len(), 2);
+    for (name, rights) in &applies {
+        grant_for_real(&meshes, Task::Apply, name, rights).await;
+    }
+    until_read(&meshes).await;
+    let ran = meshes.apply().await;
+    assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
+    assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
+
+    // Reading alone is enough for a plan, and each list of it is needed.
+    let nothing = rbac::ClusterRights::default();
+    for (name, rights) in &plans {
+        grant_for_real(&meshes, Task::Apply, name, &nothing).await;
+        grant_for_real(&meshes, Task::Plan, name, rights).await;
+    }
+    until_read(&meshes).await;
+    assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
+    for (name, rights) in &plans {
+        let lists = rights
+            .cluster
+            .iter()
+            .filter(|right| matches!(right, Right::Objects { verb, .. } if verb == "list"));
+        for list in lists {
+            let cluster = rights.cluster.iter().filter(|right| *right != list).cloned().collect();
+            let without = rbac::ClusterRights { cluster, ..nothing.clone() };
+            grant_for_real(&meshes, Task::Plan, name, &without).await;
+            let start = Instant::now();
+            while meshes
+                .plan(Mode::Apply)
+                .await
+                .unknown
+                .get(name)
+                .is_none_or(|why| why.code.name != "forbidden")
+            {
+                assert!(start.elapsed() < PATIENCE, "{} is not needed", shown(name, list));
+            }
+        }
+        grant_for_real(&meshes, Task::Plan, name, rights).await;
+    }
+
+    for (name, rights) in &destroys {
+        grant_for_real(&meshes, Task::Plan, name, &nothing).await;
+        grant_for_real(&meshes, Task::Destroy, name, rights).await;
+    }
+    until_read(&meshes).await;
+    let ran = meshes.destroy().await;
+    assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
+    meshes.clusters = admin;
+    assert_eq!(meshes.applied_by_us().await, Vec::<String>::new());
+}
+
+/// Authorizers learn of roles a moment later.
+async fn until_read(meshes: &Meshes) {
+    let start = Instant::now();
+    loop {
+        let unknown = meshes.plan(Mode::Apply).await.unknown;
+        if unknown.is_empty() {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "{unknown:?}");
+    }
 }
