@@ -101,6 +101,19 @@ impl Cluster {
     }
 
     async fn listed(&self, kind: &Listable, namespace: Option<&str>) -> Result<Vec<Object>, ClusterError> {
+        match self.paged(kind, namespace, Some(PAGE)).await {
+            // The state that the pages were cut from is gone: all at once, then.
+            Err(ClusterError { fault: Fault::Expired, .. }) => self.paged(kind, namespace, None).await,
+            listed => listed,
+        }
+    }
+
+    async fn paged(
+        &self,
+        kind: &Listable,
+        namespace: Option<&str>,
+        limit: Option<&str>,
+    ) -> Result<Vec<Object>, ClusterError> {
         let asked = Asked::open(Request::List, &kind.plural, &kind.plural);
         let path = match namespace {
             Some(namespace) => format!("{}/namespaces/{namespace}/{}", kind.base, kind.plural),
@@ -110,7 +123,9 @@ impl Cluster {
         let mut go_on = String::new();
         loop {
             let mut query = Query::default();
-            query.add("limit", PAGE);
+            if let Some(limit) = limit {
+                query.add("limit", limit);
+            }
             if !go_on.is_empty() {
                 query.add("continue", &go_on);
             }

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use stolos::cluster::{ApplyOptions, Cluster, Contexts, Fault, Limits, Seen, Selection, Transport};
 use stolos::object::{GroupKind, Object, ObjectRef};
+use stolos::plan::Held;
 
+use crate::support::meshes::{Meshes, desired, folder, topology_text};
 use crate::support::tap::{Deed, Tap};
 
 /// Limits that a test can wait for.
@@ -125,6 +127,62 @@ async fn a_list_is_read_page_by_page() {
             "GET /api/v1/configmaps?labelSelector=a%2Fb%3Dc&limit=500&continue=n%3D1",
         ]
     );
+}
+
+#[tokio::test]
+async fn pages_of_a_state_that_is_no_longer_kept_are_read_anew_and_all_at_once() {
+    let page = |names: &[&str], go_on: &str| {
+        let item = |name: &&str| json!({"kind": "ConfigMap", "metadata": {"name": name, "namespace": "n"}});
+        json!({"kind": "ConfigMapList", "metadata": {"resourceVersion": "9", "continue": go_on},
+               "items": names.iter().map(item).collect::<Vec<_>>()})
+    };
+    let expired = json!({"kind": "Status", "reason": "Expired", "code": 410,
+        "message": "The provided continue parameter is too old to display a consistent list result."});
+    let deeds = vec![
+        Deed::Json(200, page(&["gone", "kept"], "n=1")),
+        Deed::Json(410, expired),
+        Deed::Json(200, page(&["kept", "new"], "")),
+    ];
+    let selection = Selection::default();
+    let server = Tap::scripted(deeds.clone()).await;
+    let listing = cluster(server.url("west")).list(&config_maps(), &selection).await.expect("a list");
+    let names: Vec<String> = listing.objects.iter().map(|object| object.name().to_owned()).collect();
+    assert_eq!(names, ["kept", "new"], "of one state, and each once");
+    let requests = [
+        "GET /api/v1/configmaps?limit=500",
+        "GET /api/v1/configmaps?limit=500&continue=n%3D1",
+        "GET /api/v1/configmaps",
+    ];
+    assert_eq!(server.requests(), requests);
+    // What a definition holds is read the same way.
+    let server = Tap::scripted(deeds).await;
+    let held = Held::OfKind { group: "g".to_owned(), version: "v1".to_owned(), plural: "things".to_owned() };
+    let found = cluster(server.url("west")).contents(&held).await.expect("a list");
+    let names: Vec<String> = found.iter().map(|object| object.name().to_owned()).collect();
+    assert_eq!((names.as_slice(), server.requests().len()), (&["kept".to_owned(), "new".to_owned()][..], 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_big_list_comes_in_pages_and_whole() {
+    let text = topology_text("multi-primary.toml");
+    let desired = desired("multi-primary.toml", &text);
+    let meshes = Meshes::open(&folder("clusters-pages"), desired).await;
+    let store = meshes.running.sandbox().cluster("cluster1").expect("a cluster");
+    for number in 0..1201 {
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
+            "name": format!("map-{number:04}"), "namespace": "default", "labels": {"many": "yes"}}});
+        let map = Object::from_value(map).expect("an object");
+        store.create(map, &stolos::sandbox::WriteOptions::by("test")).expect("created");
+    }
+    meshes.running.forget_requests();
+    let listing = meshes.clusters["cluster1"]
+        .list(&config_maps(), &Selection::labelled("many", "yes"))
+        .await
+        .expect("a list");
+    let names: Vec<String> = listing.objects.iter().map(|object| object.name().to_owned()).collect();
+    assert_eq!(names, (0..1201).map(|number| format!("map-{number:04}")).collect::<Vec<_>>());
+    let lists = meshes.running.request_counts("cluster1");
+    assert_eq!(lists.iter().map(|count| (count.verb, count.count)).collect::<Vec<_>>(), [("list", 3)]);
 }
 
 #[tokio::test]
