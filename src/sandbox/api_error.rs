@@ -72,6 +72,8 @@ pub enum Reason {
     UnsupportedMediaType,
     /// 422.
     Invalid,
+    /// 504.
+    Timeout,
     /// 500.
     InternalError,
     /// 500, for what a server has no word for.
@@ -92,6 +94,7 @@ impl Reason {
             Self::RequestEntityTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::Invalid => 422,
+            Self::Timeout => 504,
             Self::InternalError | Self::Unknown => 500,
         }
     }
@@ -172,11 +175,6 @@ impl FieldFault {
         Self { field: field.into(), kind: FieldFaultKind::TooLong(most), detail }
     }
 
-    /// What is wrong, without the field.
-    pub(crate) fn words(&self) -> String {
-        self.cause().message
-    }
-
     fn cause(&self) -> Cause {
         let (reason, words) = match &self.kind {
             FieldFaultKind::Required => ("FieldValueRequired", "Required value".to_owned()),
@@ -216,7 +214,8 @@ impl ApiError {
 
     /// 404 for a path that leads nowhere.
     pub fn no_such_resource() -> Self {
-        Self::new(Reason::NotFound, "the server could not find the requested resource")
+        let error = Self::new(Reason::NotFound, "the server could not find the requested resource");
+        Self { details: Some(Box::default()), ..error }
     }
 
     /// 404 for a kind that is in no table, by name.
@@ -284,6 +283,31 @@ impl ApiError {
         });
         let details = Details { causes: causes.collect(), ..Details::default() };
         Self { reason: Reason::Conflict, message, details: Some(Box::new(details)) }
+    }
+
+    /// 422 for an update that must say which state it starts from; the registry names the plural here.
+    pub fn version_required(resource: &ResourceInfo, name: &str) -> Self {
+        let cause = Cause {
+            reason: "FieldValueInvalid",
+            message: "Invalid value: 0: must be specified for an update".to_owned(),
+            field: "metadata.resourceVersion".to_owned(),
+        };
+        let words = format!("{}: {}", cause.field, cause.message);
+        let message = format!("{} {name:?} is invalid: {words}", resource.group_resource());
+        Self::about(Reason::Invalid, resource, name, message).with_cause(cause)
+    }
+
+    /// 422 for options of a request that are none: `kind` is `CreateOptions` and the like.
+    pub fn invalid_options(kind: &str, fault: &FieldFault) -> Self {
+        let cause = fault.cause();
+        let message = format!("{kind}.meta.k8s.io \"\" is invalid: {}: {}", cause.field, cause.message);
+        let details = Details {
+            group: "meta.k8s.io".to_owned(),
+            kind: kind.to_owned(),
+            causes: vec![cause],
+            ..Details::default()
+        };
+        Self { reason: Reason::Invalid, message, details: Some(Box::new(details)) }
     }
 
     /// 403 for what is against a rule.

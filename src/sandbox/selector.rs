@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::admission::{key_fault, value_fault};
 use super::api_error::ApiError;
 use crate::object::Object;
 
@@ -126,6 +127,10 @@ impl FieldRequirement {
 }
 
 fn parse_labels(text: &str) -> Result<Vec<Requirement>, ApiError> {
+    if text.trim_end().ends_with(',') {
+        let message = "found '', expected: identifier after ','";
+        return Err(ApiError::bad_request(format!("unable to parse requirement: {message}")));
+    }
     split_outside_parentheses(text).into_iter().map(|part| parse_requirement(part, text)).collect()
 }
 
@@ -152,8 +157,12 @@ fn parse_requirement(part: &str, whole: &str) -> Result<Requirement, ApiError> {
     let fault = || ApiError::bad_request(format!("unable to parse requirement: {part:?} in {whole:?}"));
     let requirement = |key: &str, operator| {
         let key = key.trim();
-        let is_word = !key.is_empty() && !key.contains(|c: char| c.is_whitespace() || "()=!,".contains(c));
-        if is_word { Ok(Requirement { key: key.to_owned(), operator }) } else { Err(fault()) }
+        let words = match &operator {
+            Operator::In(words) | Operator::NotIn(words) => words.as_slice(),
+            Operator::Exists | Operator::DoesNotExist => &[],
+        };
+        let is_sound = key_fault(key).is_none() && words.iter().all(|word| value_fault(word).is_none());
+        if is_sound { Ok(Requirement { key: key.to_owned(), operator }) } else { Err(fault()) }
     };
     if let Some(head) = part.strip_suffix(')') {
         let (head, words) = head.split_once('(').ok_or_else(fault)?;
@@ -195,7 +204,14 @@ fn parse_fields(text: &str, kind: &str) -> Result<Vec<FieldRequirement>, ApiErro
             let is_known = matches!(path, "metadata.name" | "metadata.namespace")
                 || of_kind.is_some_and(|paths| paths.contains(&path));
             if !is_known {
-                return Err(ApiError::bad_request(format!("field label not supported: {path}")));
+                // Kinds with fields of their own say it in their own words.
+                let message = match of_kind {
+                    Some(_) => format!("field label not supported: {path}"),
+                    None => format!(
+                        "{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+                    ),
+                };
+                return Err(ApiError::bad_request(message));
             }
             Ok(FieldRequirement { path: path.to_owned(), value: value.to_owned(), wants })
         })

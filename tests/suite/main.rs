@@ -6,6 +6,7 @@ mod chart_language;
 mod chart_oracle;
 mod clusters;
 mod compile;
+mod conformance;
 mod credentials;
 mod data_plane;
 mod drift;

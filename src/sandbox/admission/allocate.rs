@@ -66,6 +66,10 @@ pub(in crate::sandbox) fn carry_over(
     if text(spec, "type") == "ExternalName" {
         return;
     }
+    // An address that is blanked is one that is not spoken of.
+    if spec.get("clusterIP") == Some(&json!("")) {
+        spec.remove("clusterIP");
+    }
     for key in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"] {
         if let Some(value) = live.get(key) {
             default_to(spec, key, value.clone());
@@ -107,6 +111,9 @@ pub(in crate::sandbox) fn allocate(
         .to_owned();
     let Some(spec) = inner(object, "spec") else { return Ok(()) };
     let live_spec = live.and_then(|live| live.get("spec")).and_then(Value::as_object);
+    if let Some(live) = live_spec {
+        drop_fields_of_old_type(live, spec);
+    }
     if text(spec, "type") == "ExternalName" {
         for key in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
             spec.remove(key);
@@ -116,6 +123,24 @@ pub(in crate::sandbox) fn allocate(
     }
     give_address(resource, &name, spec, live_spec, taken)?;
     give_node_ports(resource, &name, spec, live_spec, taken)
+}
+
+/// What was a default of another type goes with that type.
+fn drop_fields_of_old_type(live: &Map<String, Value>, spec: &mut Map<String, Value>) {
+    let kind = text(spec, "type").to_owned();
+    if text(live, "type") == kind {
+        return;
+    }
+    let needs = |key: &str| match key {
+        "allocateLoadBalancerNodePorts" => kind == "LoadBalancer",
+        "externalTrafficPolicy" => matches!(kind.as_str(), "NodePort" | "LoadBalancer"),
+        _ => kind != "ExternalName",
+    };
+    for key in ["allocateLoadBalancerNodePorts", "externalTrafficPolicy", "internalTrafficPolicy"] {
+        if !needs(key) && live.get(key) == spec.get(key) {
+            spec.remove(key);
+        }
+    }
 }
 
 fn give_address(
@@ -136,6 +161,13 @@ fn give_address(
         free.find(|address| !taken.addresses.contains(address))
             .ok_or_else(|| ApiError::new(Reason::InternalError, "no service address is free"))?
     } else {
+        let is_ours = wanted.parse().is_ok_and(|address: Ipv4Addr| address.octets()[..2] == [10, 96]);
+        if wanted.parse::<Ipv4Addr>().is_ok() && !is_ours {
+            let why = "the provided network does not match the current range";
+            let detail = format!("failed to allocate IP {wanted}: {why}");
+            let fault = FieldFault::invalid("spec.clusterIPs", json!([wanted]), detail);
+            return Err(ApiError::invalid(resource, name, &[fault]));
+        }
         let is_kept = live.is_some_and(|live| text(live, "clusterIP") == wanted);
         if wanted != "None" && !is_kept && taken.addresses.contains(&wanted) {
             let detail = format!("failed to allocate IP {wanted}: provided IP is already allocated");
@@ -144,6 +176,11 @@ fn give_address(
         }
         wanted
     };
+    if address == "None" && spec.get("selector").is_none() {
+        // Whatever its endpoints are.
+        default_to(spec, "ipFamilies", json!(["IPv4", "IPv6"]));
+        default_to(spec, "ipFamilyPolicy", json!("RequireDualStack"));
+    }
     let family = if address.contains(':') { "IPv6" } else { "IPv4" };
     default_to(spec, "clusterIPs", json!([address]));
     spec.insert("clusterIP".into(), address.into());

@@ -9,15 +9,20 @@ use crate::sandbox::resource::{Provider, ResourceInfo};
 
 /// Fills in what a server fills in when it decodes an object.
 pub(in crate::sandbox) fn set_defaults(resource: &ResourceInfo, object: &mut Map<String, Value>) {
+    drop_empty_metadata(object);
     if resource.provider == Provider::Custom {
         return;
     }
     drop_nulls(object);
+    if resource.kind != "CustomResourceDefinition" {
+        drop_empties(object);
+    }
     match resource.kind.as_str() {
         "Namespace" => namespace(object),
         "Secret" => secret(object),
         "Service" => {
             if let Some(spec) = inner(object, "spec") {
+                spec.retain(|key, value| key != "selector" || value != &json!({}));
                 service(spec);
             }
         }
@@ -45,8 +50,60 @@ pub(in crate::sandbox) fn set_defaults(resource: &ResourceInfo, object: &mut Map
         "ValidatingAdmissionPolicy" => admission_policy(object),
         "CustomResourceDefinition" => definition(object),
         "NetworkPolicy" => network_policy(object),
+        "Role" | "ClusterRole" if object.get("rules").is_none_or(|rules| rules == &json!([])) => {
+            object.insert("rules".into(), Value::Null);
+        }
         _ => {}
     }
+}
+
+/// Lists that Go encodes although they are empty, being without `omitempty`.
+const KEPT_LISTS: &[&str] = &[
+    "addresses",
+    "admissionReviewVersions",
+    "containers",
+    "endpoints",
+    "managedFields",
+    "nodeSelectorTerms",
+    "ports",
+    "rules",
+    "sources",
+    "verbs",
+];
+
+/// Maps of texts, which Go leaves out when they are empty; other maps are types and stay.
+const TEXT_MAPS: &[&str] =
+    &["binaryData", "data", "limits", "matchLabels", "nodeSelector", "requests", "stringData"];
+
+/// A server keeps no empty list and no empty map of texts.
+fn drop_empties(map: &mut Map<String, Value>) {
+    map.retain(|key, value| match value {
+        Value::Array(items) => !items.is_empty() || KEPT_LISTS.contains(&key.as_str()),
+        Value::Object(map) => !map.is_empty() || !TEXT_MAPS.contains(&key.as_str()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    });
+    for value in map.values_mut() {
+        match value {
+            Value::Object(map) => drop_empties(map),
+            Value::Array(items) => items.iter_mut().filter_map(Value::as_object_mut).for_each(drop_empties),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+}
+
+/// Metadata is of one type for all kinds, and leaves out what is empty.
+fn drop_empty_metadata(object: &mut Map<String, Value>) {
+    let Some(metadata) = inner(object, "metadata") else { return };
+    metadata.retain(|key, value| {
+        let is_empty = match value {
+            Value::Object(map) => map.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        };
+        let may_be_empty =
+            matches!(key.as_str(), "labels" | "annotations" | "finalizers" | "ownerReferences");
+        !(is_empty && may_be_empty)
+    });
 }
 
 /// A typed kind has no nulls.

@@ -22,6 +22,7 @@ pub(super) use allocate::{Taken, allocate, carry_over};
 pub(super) use check::{check_changed, check_new};
 pub(super) use defaults::set_defaults;
 pub(super) use definition::definition_status;
+pub(super) use names::{key_fault, value_fault};
 pub(super) use typed::{TypeFault, drop_fields, unknown_fields};
 
 use super::resource::{Provider, ResourceInfo};
@@ -92,6 +93,55 @@ pub(super) fn is_new_generation(resource: &ResourceInfo, live: &Object, new: &Ob
     resource.kind == "EndpointSlice" && live.get(&["metadata", "labels"]) != new.get(&["metadata", "labels"])
 }
 
+/// An object of a kind that says nothing yet, as Go encodes it: what has no `omitempty` is there already.
+///
+/// A creation is compared with it, so that whoever creates an object does not own those maps themselves.
+pub(super) fn blank(resource: &ResourceInfo) -> Map<String, Value> {
+    let template = || json!({"metadata": {}, "spec": {"containers": null}});
+    let mut blank = match (resource.provider, resource.kind.as_str()) {
+        (Provider::BuiltIn, "Deployment") => json!({
+            "spec": {"selector": null, "strategy": {}, "template": template()}, "status": {},
+        }),
+        (Provider::BuiltIn, "ReplicaSet") => {
+            json!({"spec": {"selector": null, "template": template()}, "status": {"replicas": 0}})
+        }
+        (Provider::BuiltIn, "DaemonSet") => json!({
+            "spec": {"selector": null, "template": template(), "updateStrategy": {}},
+            "status": {
+                "currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0,
+            },
+        }),
+        (Provider::BuiltIn, "Pod") => json!({"spec": {"containers": null}, "status": {}}),
+        (Provider::BuiltIn, "Service") => json!({"spec": {}, "status": {"loadBalancer": {}}}),
+        (Provider::BuiltIn, "Namespace") => json!({"spec": {}, "status": {}}),
+        (Provider::BuiltIn, "Node") => json!({"spec": {}, "status": {"daemonEndpoints": {}, "nodeInfo": {}}}),
+        (Provider::BuiltIn, "HorizontalPodAutoscaler") => json!({
+            "spec": {"maxReplicas": 0, "scaleTargetRef": {"kind": "", "name": ""}},
+            "status": {"currentMetrics": null, "desiredReplicas": 0},
+        }),
+        (Provider::BuiltIn, "PodDisruptionBudget") => json!({"spec": {}, "status": {}}),
+        (Provider::BuiltIn, "RoleBinding" | "ClusterRoleBinding") => {
+            json!({"roleRef": {"apiGroup": "", "kind": "", "name": ""}})
+        }
+        (Provider::BuiltIn, "Role" | "ClusterRole") => json!({"rules": null}),
+        (Provider::BuiltIn, "Lease" | "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding") => {
+            json!({"spec": {}})
+        }
+        (Provider::BuiltIn, "NetworkPolicy") => json!({"spec": {"podSelector": {}}}),
+        (Provider::BuiltIn, "EndpointSlice") => json!({"endpoints": null, "ports": null}),
+        (Provider::BuiltIn, "Event") => json!({"involvedObject": {}, "source": {}}),
+        (Provider::BuiltIn, "CustomResourceDefinition") => json!({
+            "spec": {"group": "", "names": {"kind": "", "plural": ""}, "scope": "", "versions": null},
+            "status": {"acceptedNames": {"kind": "", "plural": ""}, "conditions": null, "storedVersions": null},
+        }),
+        (Provider::BuiltIn | Provider::Custom, _) => json!({}),
+    };
+    match blank.as_object_mut() {
+        Some(map) => std::mem::take(map),
+        None => Map::new(),
+    }
+}
+
 /// The status that creation begins with.
 pub(super) fn initial_status(resource: &ResourceInfo, object: &mut Map<String, Value>) {
     if resource.provider == Provider::Custom {
@@ -117,6 +167,17 @@ pub(super) fn initial_status(resource: &ResourceInfo, object: &mut Map<String, V
         }
         "HorizontalPodAutoscaler" => {
             object.insert("status".into(), json!({"currentMetrics": null, "desiredReplicas": 0}));
+        }
+        "CustomResourceDefinition" => {
+            let versions = object.get("spec").and_then(|spec| spec.get("versions")).and_then(Value::as_array);
+            let stored: Vec<Value> = versions
+                .into_iter()
+                .flatten()
+                .filter(|version| version.get("storage") == Some(&Value::Bool(true)))
+                .filter_map(|version| version.get("name").cloned())
+                .collect();
+            let status = json!({"acceptedNames": {"kind": "", "plural": ""}, "conditions": null, "storedVersions": stored});
+            object.insert("status".into(), status);
         }
         "PodDisruptionBudget" => {
             let zero =

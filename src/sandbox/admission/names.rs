@@ -30,6 +30,9 @@ pub(super) fn label_fault(text: &str) -> Option<String> {
     if text.len() > 63 {
         return Some(too_long(63));
     }
+    if text.contains('.') && text.split('.').all(is_label) {
+        return Some("must not contain dots".to_owned());
+    }
     (!is_label(text)).then(|| LABEL.to_owned())
 }
 
@@ -61,7 +64,7 @@ pub(super) fn path_segment_fault(text: &str) -> Option<String> {
 }
 
 /// What is wrong with the key of a label or an annotation.
-pub(super) fn key_fault(key: &str) -> Option<String> {
+pub(in crate::sandbox) fn key_fault(key: &str) -> Option<String> {
     let (prefix, name) = match key.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, key),
@@ -81,7 +84,7 @@ pub(super) fn key_fault(key: &str) -> Option<String> {
 }
 
 /// What is wrong with the value of a label.
-pub(super) fn value_fault(value: &str) -> Option<String> {
+pub(in crate::sandbox) fn value_fault(value: &str) -> Option<String> {
     if value.len() > 63 {
         return Some(too_long(63));
     }

@@ -141,7 +141,7 @@ fn canonical_amounts(amounts: &mut Map<String, Value>) {
             Value::Number(number) => number.to_string(),
             _ => continue,
         };
-        if let Some(canonical) = quantity::canonical(&written) {
+        if let Some(canonical) = quantity::of_container(&written) {
             *amount = canonical.into();
         }
     }

@@ -74,6 +74,18 @@ pub(super) fn canonical(text: &str) -> Option<String> {
     Some(form)
 }
 
+/// The canonical form of an amount of a container: nothing finer than a thousandth, rounded up.
+pub(super) fn of_container(text: &str) -> Option<String> {
+    let canonical = canonical(text)?;
+    let is_fine = canonical.ends_with('n') || canonical.ends_with('u');
+    let Some(number) = canonical.strip_suffix(['n', 'u']).filter(|_| is_fine) else { return Some(canonical) };
+    let per_thousandth: i128 = if canonical.ends_with('n') { 1_000_000 } else { 1_000 };
+    let number: i128 = number.parse().ok()?;
+    let sign = if number < 0 { "-" } else { "" };
+    let thousandths = (number.abs() + per_thousandth - 1) / per_thousandth;
+    Some(decimal(sign, thousandths.checked_mul(1_000_000)?))
+}
+
 fn largest(nanos: i128) -> (i128, i32, &'static str) {
     let units = DECIMAL
         .iter()

@@ -223,7 +223,7 @@ fn what_may_not_change_does_not() {
     let result = changed(&live, |map| map["spec"]["clusterIP"] = json!("10.96.9.9"));
     assert_eq!(
         refusal(result),
-        "Service \"s\" is invalid: spec.clusterIPs[0]: Invalid value: [\"10.96.1.0\"]: may not change once set"
+        "Service \"s\" is invalid: spec.clusterIPs[0]: Invalid value: [\"10.96.9.9\"]: may not change once set"
     );
 }
 

@@ -33,6 +33,9 @@ pub(in crate::sandbox) fn unknown_fields(
     object: &Map<String, Value>,
 ) -> Result<Vec<FieldPath>, TypeFault> {
     let Some(round) = round_of(resource) else { return Ok(Vec::new()) };
+    if resource.kind == "Lease" {
+        check_micro_times(object)?;
+    }
     let whole = Value::Object(object.clone());
     match round(&whole) {
         Ok(known) => {
@@ -45,6 +48,22 @@ pub(in crate::sandbox) fn unknown_fields(
             Err(TypeFault { field: path.server_text(), detail: error.to_string() })
         }
     }
+}
+
+/// The times of a Lease are read with six digits of a second, no more and no fewer.
+fn check_micro_times(lease: &Map<String, Value>) -> Result<(), TypeFault> {
+    for key in ["acquireTime", "renewTime"] {
+        let time = lease.get("spec").and_then(|spec| spec.get(key)).and_then(Value::as_str);
+        let has_micros = |time: &str| {
+            let fraction = time.split_once('.').map(|(_, rest)| rest);
+            fraction.is_some_and(|rest| rest.bytes().take_while(u8::is_ascii_digit).count() == 6)
+        };
+        if let Some(time) = time.filter(|time| !has_micros(time)) {
+            let detail = format!("parsing time {time:?} as \"2006-01-02T15:04:05.000000Z07:00\"");
+            return Err(TypeFault { field: format!(".spec.{key}"), detail });
+        }
+    }
+    Ok(())
 }
 
 /// Takes fields out of an object.

@@ -73,6 +73,11 @@ fn with_headers(status: StatusCode, content_type: &'static str, body: AnswerBody
     answer
 }
 
+/// What a server says of a path for which it has no handler: no `Status`, a bare text.
+pub(crate) fn nothing_there() -> Answer {
+    typed(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n")
+}
+
 /// A refusal.
 pub(crate) fn refusal(error: &ApiError) -> Answer {
     let status = StatusCode::from_u16(error.reason.code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -80,6 +80,9 @@ pub(crate) fn object(
     namespace: Option<&str>,
     name: Option<&str>,
 ) -> Result<Object, ApiError> {
+    if value.is_null() {
+        value = Value::Object(serde_json::Map::new());
+    }
     let Value::Object(map) = &mut value else {
         return Err(ApiError::bad_request("the body is no object"));
     };
@@ -108,8 +111,8 @@ pub(crate) fn object(
             ));
         }
         (_, Some(wanted)) => drop(metadata.insert("namespace".into(), wanted.into())),
-        (None, None) => drop(metadata.remove("namespace")),
-        (Some(_), None) => {}
+        // What has no namespace loses one that it is given.
+        (_, None) => drop(metadata.remove("namespace")),
     }
     let sent =
         metadata.get("name").and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);

@@ -59,6 +59,11 @@ fn groups(store: &ClusterStore) -> Vec<(String, Vec<String>)> {
     groups
 }
 
+/// Whether a group is one that this server serves anything of.
+pub(crate) fn knows(store: &ClusterStore, group: &str) -> bool {
+    group.is_empty() || groups(store).iter().any(|(name, _)| name == group)
+}
+
 /// `/apis`.
 pub(crate) fn group_list(store: &ClusterStore) -> Value {
     let groups = groups(store);

@@ -46,7 +46,7 @@ pub(super) fn forward(
     mut request: Request<Incoming>,
 ) -> Result<Answer, ApiError> {
     if request.method() != Method::GET {
-        return Err(served::not_allowed(request.method()));
+        return Err(served::not_allowed());
     }
     let pod = ObjectRef {
         group: String::new(),

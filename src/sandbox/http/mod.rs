@@ -154,11 +154,20 @@ async fn respond(store: &Arc<ClusterStore>, log: &RequestLog, request: Request<I
 async fn dispatch(store: &Arc<ClusterStore>, route: Route, call: Call) -> Result<Answer, ApiError> {
     match route {
         Route::Collection(place) => {
+            if !discovery::knows(store, &place.group) {
+                return Ok(answer::nothing_there());
+            }
             if let Some(review) = review(&place, &call)? {
                 return Ok(answer::json(StatusCode::CREATED, &review));
             }
             served::collection(store, &place, call).await
         }
+        Route::Object(place, _) | Route::Part(place, ..) | Route::NoPart(place)
+            if !discovery::knows(store, &place.group) =>
+        {
+            Ok(answer::nothing_there())
+        }
+        Route::NoPart(_) => Err(ApiError::no_such_resource()),
         Route::Object(place, name) => served::object(store, &place, &name, call).await,
         Route::Part(place, name, part) => served::part(store, &place, &name, part, call).await,
         about if call.method == Method::GET => {
@@ -175,11 +184,17 @@ async fn dispatch(store: &Arc<ClusterStore>, route: Route, call: Call) -> Result
                 let all = discovery::aggregated(store, side).to_string();
                 return Ok(answer::typed(StatusCode::OK, discovery::AGGREGATED, all));
             }
-            let value = about_server(store, about).ok_or_else(ApiError::no_such_resource)?;
-            Ok(answer::json(StatusCode::OK, &value))
+            // A server has handlers for the versions of the core group and for the groups it knows.
+            let is_handled =
+                matches!(&about, Route::Resources { group, .. } if discovery::knows(store, group));
+            match about_server(store, about) {
+                Some(value) => Ok(answer::json(StatusCode::OK, &value)),
+                None if is_handled => Err(ApiError::no_such_resource()),
+                None => Ok(answer::nothing_there()),
+            }
         }
-        Route::Nowhere => Err(ApiError::no_such_resource()),
-        _ => Err(served::not_allowed(&call.method)),
+        Route::Nowhere => Ok(answer::nothing_there()),
+        _ => Err(served::not_allowed()),
     }
 }
 
@@ -196,7 +211,12 @@ fn about_server(store: &ClusterStore, route: Route) -> Option<Value> {
         Route::Resources { group, version } => discovery::resource_list(store, &group, &version),
         Route::OpenApi => Some(discovery::open_api(store)),
         Route::OpenApiOf { group, version } => discovery::open_api_of(store, &group, &version),
-        Route::Health | Route::Nowhere | Route::Collection(_) | Route::Object(..) | Route::Part(..) => None,
+        Route::Health
+        | Route::Nowhere
+        | Route::Collection(_)
+        | Route::Object(..)
+        | Route::Part(..)
+        | Route::NoPart(_) => None,
     }
 }
 
@@ -206,7 +226,7 @@ fn review(place: &route::Place, call: &Call) -> Result<Option<Value>, ApiError> 
         discovery::REVIEWS.iter().find(|(group, _, plural)| place.group == *group && place.plural == *plural);
     let Some((_, kind, _)) = known else { return Ok(None) };
     if call.method != Method::POST {
-        return Err(served::not_allowed(&call.method));
+        return Err(served::not_allowed());
     }
     let mut review = body::value(&call.body, &call.media_type)?;
     if !review.is_object() {

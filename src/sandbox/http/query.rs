@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::route::percent_decoded;
 use crate::object::kinds::Subresource;
-use crate::sandbox::api_error::ApiError;
+use crate::sandbox::api_error::{ApiError, FieldFault};
 use crate::sandbox::merge::Force;
 use crate::sandbox::store::{Propagation, Run, UnknownFields, WriteOptions};
 
@@ -34,7 +34,7 @@ impl Query {
     }
 
     /// A parameter that is a number.
-    pub(crate) fn number(&self, key: &str) -> Result<Option<u64>, ApiError> {
+    pub(crate) fn number(&self, key: &str) -> Result<Option<i64>, ApiError> {
         match self.text(key) {
             "" => Ok(None),
             text => match text.parse() {
@@ -51,17 +51,19 @@ impl Query {
 
     /// `timeoutSeconds`.
     pub(crate) fn timeout(&self) -> Result<Option<Duration>, ApiError> {
-        Ok(self.number("timeoutSeconds")?.filter(|seconds| *seconds > 0).map(Duration::from_secs))
+        let seconds = self.number("timeoutSeconds")?.and_then(|seconds| u64::try_from(seconds).ok());
+        Ok(seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs))
     }
 
-    /// `dryRun`.
-    pub(crate) fn run(&self) -> Result<Run, ApiError> {
-        match self.text("dryRun") {
-            "" => Ok(Run::Commit),
-            "All" => Ok(Run::Dry),
-            other => Err(ApiError::bad_request(format!(
-                "dryRun: Unsupported value: {other:?}: supported values: \"All\""
-            ))),
+    /// `dryRun`, one of the options of this kind.
+    pub(crate) fn run(&self, options: &str) -> Result<Run, ApiError> {
+        match self.0.get("dryRun").map(String::as_str) {
+            None => Ok(Run::Commit),
+            Some("All") => Ok(Run::Dry),
+            Some(other) => {
+                let fault = FieldFault::not_supported("dryRun", serde_json::json!([other]), &["All"]);
+                Err(ApiError::invalid_options(options, &fault))
+            }
         }
     }
 
@@ -79,13 +81,19 @@ impl Query {
     pub(crate) fn write_options(
         &self,
         part: Option<Subresource>,
+        options: &str,
         agent: &str,
     ) -> Result<WriteOptions, ApiError> {
+        let invalid = |fault: FieldFault| Err(ApiError::invalid_options(options, &fault));
         let program = agent.split('/').next().unwrap_or_default();
         let manager = match self.text("fieldManager") {
             "" => program.chars().filter(|c| !c.is_control()).take(128).collect(),
             manager if manager.len() > 128 => {
-                return Err(ApiError::bad_request("fieldManager: Too long: may not be more than 128 bytes"));
+                return invalid(FieldFault::too_long("fieldManager", 128));
+            }
+            manager if manager.contains(char::is_control) => {
+                let detail = "invalid character in a field manager's name";
+                return invalid(FieldFault::invalid("fieldManager", manager.into(), detail));
             }
             manager => manager.to_owned(),
         };
@@ -93,12 +101,11 @@ impl Query {
             "Strict" => UnknownFields::Refuse,
             "" | "Warn" | "Ignore" => UnknownFields::Drop,
             other => {
-                return Err(ApiError::bad_request(format!(
-                    "fieldValidation: Unsupported value: {other:?}: supported values: \"Ignore\", \"Warn\", \"Strict\""
-                )));
+                let allowed = ["", "Ignore", "Strict", "Warn"];
+                return invalid(FieldFault::not_supported("fieldValidation", other.into(), &allowed));
             }
         };
-        Ok(WriteOptions { manager, run: self.run()?, part, unknown })
+        Ok(WriteOptions { manager, run: self.run(options)?, part, unknown })
     }
 }
 
@@ -109,8 +116,10 @@ pub(crate) fn propagation(word: &str) -> Result<Option<Propagation>, ApiError> {
         "Background" => Ok(Some(Propagation::Background)),
         "Foreground" => Ok(Some(Propagation::Foreground)),
         "Orphan" => Ok(Some(Propagation::Orphan)),
-        other => Err(ApiError::bad_request(format!(
-            "propagationPolicy: Unsupported value: {other:?}: supported values: \"Foreground\", \"Background\", \"Orphan\""
-        ))),
+        other => {
+            let allowed = ["Foreground", "Background", "Orphan", "nil"];
+            let fault = FieldFault::not_supported("propagationPolicy", other.into(), &allowed);
+            Err(ApiError::invalid_options("DeleteOptions", &fault))
+        }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) enum Route {
     Object(Place, String),
     /// A part of one object.
     Part(Place, String, Part),
+    /// A part that no object has.
+    NoPart(Place),
     /// Nothing that this server has.
     Nowhere,
 }
@@ -112,7 +114,7 @@ impl Route {
             "scale" => Self::Part(place, name.to_owned(), Part::Sub(Subresource::Scale)),
             "token" if place.plural == "serviceaccounts" => Self::Part(place, name.to_owned(), Part::Token),
             "portforward" if place.plural == "pods" => Self::Part(place, name.to_owned(), Part::PortForward),
-            _ => Self::Nowhere,
+            _ => Self::NoPart(place),
         };
         match rest {
             [plural] => Self::Collection(place(plural, None)),

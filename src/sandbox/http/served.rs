@@ -109,16 +109,21 @@ pub(crate) async fn collection(
         Method::GET => list(&target, &call),
         Method::POST => {
             if target.resource.scope == Scope::Namespaced && target.namespace.is_none() {
-                return Err(not_allowed(&call.method));
+                return Err(not_allowed());
             }
             let value = body::value(&call.body, &call.media_type)?;
             let namespace = target.namespace.as_deref();
             let object = body::object(store, value, &target.resource, &target.version, namespace, None)?;
-            let options = call.query.write_options(None, &call.agent)?;
+            let options = call.query.write_options(None, "CreateOptions", &call.agent)?;
             target.written(store.create(object, &options)).await
         }
+        // Never all namespaces at once, nor what lies in all of them.
+        Method::DELETE if target.resource.scope == Scope::Namespaced && target.namespace.is_none() => {
+            Err(not_allowed())
+        }
+        Method::DELETE if target.resource.kind == "Namespace" => Err(not_allowed()),
         Method::DELETE => delete_all(&target, &call).await,
-        _ => Err(not_allowed(&call.method)),
+        _ => Err(not_allowed()),
     }
 }
 
@@ -149,7 +154,7 @@ pub(crate) async fn object(
         }
         Method::DELETE => delete_one(&target, name, &call).await,
         Method::PUT | Method::PATCH => write(&target, name, None, &call).await,
-        _ => Err(not_allowed(&call.method)),
+        _ => Err(not_allowed()),
     }
 }
 
@@ -165,7 +170,7 @@ pub(crate) async fn part(
     let part = match part {
         Part::Token => return token(&target, name, &call),
         // It takes the connection over before a body is read.
-        Part::PortForward => return Err(not_allowed(&call.method)),
+        Part::PortForward => return Err(not_allowed()),
         Part::Sub(part) if target.resource.has(part) => part,
         Part::Sub(_) => return Err(ApiError::no_such_resource()),
     };
@@ -178,7 +183,7 @@ pub(crate) async fn part(
         }
         (Subresource::Status, &Method::PUT | &Method::PATCH) => write(&target, name, Some(part), &call).await,
         (Subresource::Scale, &Method::PUT | &Method::PATCH) => rescale(&target, name, &call).await,
-        _ => Err(not_allowed(&call.method)),
+        _ => Err(not_allowed()),
     }
 }
 
@@ -190,7 +195,8 @@ async fn write(
 ) -> Result<Answer, ApiError> {
     let store = &target.store;
     let reference = target.reference(name)?;
-    let write = call.query.write_options(part, &call.agent)?;
+    let options = if call.method == Method::PUT { "UpdateOptions" } else { "PatchOptions" };
+    let write = call.query.write_options(part, options, &call.agent)?;
     let object = |value: Value| {
         let namespace = target.namespace.as_deref();
         body::object(store, value, &target.resource, &target.version, namespace, Some(name))
@@ -202,12 +208,19 @@ async fn write(
     let patch = match call.media_type.as_str() {
         "application/apply-patch+yaml" => {
             if call.query.text("fieldManager").is_empty() {
-                return Err(patch_options_fault(FieldFault::required(
+                return Err(patch_options_fault(&FieldFault::required(
                     "fieldManager",
                     "is required for apply patch",
                 )));
             }
-            let object = object(body::yaml_value(&call.body)?)?;
+            let value = body::yaml_value(&call.body)?;
+            // An apply says what it applies.
+            if value.get("kind").is_none_or(Value::is_null)
+                || value.get("apiVersion").is_none_or(Value::is_null)
+            {
+                return Err(ApiError::bad_request("Object 'Kind' or 'apiVersion' is missing"));
+            }
+            let object = object(value)?;
             let options = ApplyOptions { write, force: call.query.force() };
             return target.written(store.apply(object, &options)).await;
         }
@@ -227,7 +240,7 @@ async fn write(
         }
     };
     if !call.query.text("force").is_empty() {
-        return Err(patch_options_fault(FieldFault::forbidden(
+        return Err(patch_options_fault(&FieldFault::forbidden(
             "force",
             "may not be specified for non-apply patch",
         )));
@@ -235,9 +248,8 @@ async fn write(
     target.written(store.patch(&reference, &patch, Some(&target.version), &write)).await
 }
 
-fn patch_options_fault(fault: FieldFault) -> ApiError {
-    let words = format!("{}: {}", fault.field, fault.words());
-    ApiError::new(Reason::Invalid, format!("PatchOptions.meta.k8s.io \"\" is invalid: {words}"))
+fn patch_options_fault(fault: &FieldFault) -> ApiError {
+    ApiError::invalid_options("PatchOptions", fault)
 }
 
 fn list(target: &Target, call: &Call) -> Result<Answer, ApiError> {
@@ -245,8 +257,11 @@ fn list(target: &Target, call: &Call) -> Result<Answer, ApiError> {
     let page = page(target, &call.query)?;
     let resource = &target.resource;
     let namespace = target.namespace.as_deref();
-    let listed = target.store.select(&resource.group, &resource.kind, namespace, &selector, &page);
+    let listed = target.store.select(&resource.group, &resource.kind, namespace, &selector, &page)?;
     let mut metadata = json!({"resourceVersion": listed.revision.to_string()});
+    if resource.provider == Provider::Custom {
+        metadata["continue"] = "".into();
+    }
     if listed.remaining > 0
         && let Some(last) = listed.objects.last()
     {
@@ -305,11 +320,23 @@ fn selector(target: &Target, query: &Query) -> Result<Selector, ApiError> {
 }
 
 fn page(target: &Target, query: &Query) -> Result<Page, ApiError> {
+    // Less than one is no limit.
     let limit =
-        query.number("limit")?.filter(|limit| *limit > 0).and_then(|limit| usize::try_from(limit).ok());
+        query.number("limit")?.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
     let token = query.text("continue");
+    let at = moment(target, query)?;
     if token.is_empty() {
-        return Ok(Page { limit, after: None });
+        return Ok(Page { limit, after: None, at });
+    }
+    if !query.text("resourceVersionMatch").is_empty() {
+        let fault = FieldFault::forbidden(
+            "resourceVersionMatch",
+            "resourceVersionMatch is forbidden when continue is provided",
+        );
+        return Err(ApiError::invalid_options("ListOptions", &fault));
+    }
+    if !matches!(query.text("resourceVersion"), "" | "0") {
+        return Err(ApiError::bad_request("specifying resource version is not allowed when using continue"));
     }
     let fault = || ApiError::bad_request("continue key is not valid");
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|_| fault())?;
@@ -321,7 +348,48 @@ fn page(target: &Target, query: &Query) -> Result<Page, ApiError> {
         return Err(ApiError::new(Reason::Expired, message));
     }
     let name = value["name"].as_str().ok_or_else(fault)?.to_owned();
-    Ok(Page { limit, after: Some((value["ns"].as_str().map(str::to_owned), name)) })
+    Ok(Page { limit, after: Some((value["ns"].as_str().map(str::to_owned), name)), at: Some(revision) })
+}
+
+/// The revision that a list must show: that of `resourceVersionMatch=Exact`; any present one is new enough else.
+fn moment(target: &Target, query: &Query) -> Result<Option<u64>, ApiError> {
+    let version = query.text("resourceVersion");
+    let forbidden = |why: &str| {
+        let fault = FieldFault::forbidden("resourceVersionMatch", why);
+        Err(ApiError::invalid_options("ListOptions", &fault))
+    };
+    let exact = match query.text("resourceVersionMatch") {
+        "" | "NotOlderThan" | "Exact"
+            if version.is_empty() && !query.text("resourceVersionMatch").is_empty() =>
+        {
+            return forbidden("resourceVersionMatch is forbidden unless resourceVersion is provided");
+        }
+        "" | "NotOlderThan" => false,
+        "Exact" if version == "0" => {
+            return forbidden("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+        }
+        "Exact" => true,
+        other => {
+            let fault = FieldFault::not_supported(
+                "resourceVersionMatch",
+                other.into(),
+                &["Exact", "NotOlderThan", ""],
+            );
+            return Err(ApiError::invalid_options("ListOptions", &fault));
+        }
+    };
+    if version.is_empty() {
+        return Ok(None);
+    }
+    let revision: u64 = version.parse().map_err(|_| watch::no_version(version))?;
+    // It would be answered once it is there, which the sandbox cannot promise.
+    if revision > target.store.revision() {
+        return Err(ApiError::new(
+            Reason::Timeout,
+            format!("Too large resource version: {revision}, current: {}", target.store.revision()),
+        ));
+    }
+    Ok(exact.then_some(revision))
 }
 
 fn start_watch(target: &Target, call: &Call) -> Result<Answer, ApiError> {
@@ -335,6 +403,13 @@ fn start_watch_of_one(target: &Target, name: &str, call: &Call) -> Result<Answer
 }
 
 fn begin_watch(target: &Target, call: &Call, selector: Selector) -> Result<Answer, ApiError> {
+    if call.query.is_set("sendInitialEvents") != (call.query.text("resourceVersionMatch") == "NotOlderThan")
+        || !matches!(call.query.text("resourceVersionMatch"), "" | "NotOlderThan")
+    {
+        let detail = "sendInitialEvents and resourceVersionMatch=NotOlderThan are set together or not at all";
+        let fault = FieldFault::forbidden("resourceVersionMatch", detail);
+        return Err(ApiError::invalid_options("ListOptions", &fault));
+    }
     let watched = Watched {
         resource: Arc::clone(&target.resource),
         version: target.version.clone(),
@@ -355,7 +430,7 @@ fn delete_options(call: &Call) -> Result<DeleteOptions, ApiError> {
         query::propagation(body.get("propagationPolicy").and_then(Value::as_str).unwrap_or_default())?;
     let is_orphan = body.get("orphanDependents").and_then(Value::as_bool) == Some(true);
     Ok(DeleteOptions {
-        run: if is_dry { crate::sandbox::store::Run::Dry } else { call.query.run()? },
+        run: if is_dry { crate::sandbox::store::Run::Dry } else { call.query.run("DeleteOptions")? },
         uid: text("/preconditions/uid"),
         resource_version: text("/preconditions/resourceVersion"),
         propagation: match of_body.or(call.query.propagation()?) {
@@ -372,12 +447,19 @@ async fn delete_one(target: &Target, name: &str, call: &Call) -> Result<Answer, 
     Ok(match deleted {
         Deleted::Marked(object) => answer::json(StatusCode::OK, &target.shown(&object)),
         Deleted::Gone(object) => {
-            let status = json!({
+            // These are given back whole, as their registries are told to.
+            if target.resource.provider == Provider::BuiltIn
+                && matches!(target.resource.kind.as_str(), "Pod" | "Service" | "ServiceAccount")
+            {
+                return Ok(answer::json(StatusCode::OK, &target.shown(&object)));
+            }
+            let mut status = json!({
                 "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-                "details": {
-                    "name": name, "group": target.resource.group, "kind": target.resource.plural, "uid": object.uid(),
-                },
+                "details": {"name": name, "kind": target.resource.plural, "uid": object.uid()},
             });
+            if !target.resource.group.is_empty() {
+                status["details"]["group"] = target.resource.group.as_str().into();
+            }
             answer::json(StatusCode::OK, &status)
         }
     })
@@ -388,11 +470,14 @@ async fn delete_all(target: &Target, call: &Call) -> Result<Answer, ApiError> {
     let options = delete_options(call)?;
     let resource = &target.resource;
     let namespace = target.namespace.as_deref();
-    let listed = target.store.select(&resource.group, &resource.kind, namespace, &selector, &Page::default());
+    let everything = Page::default();
+    let listed = target.store.select(&resource.group, &resource.kind, namespace, &selector, &everything)?;
     let mut items = Vec::new();
     for object in &listed.objects {
         match target.store.delete(&object.reference(), &options) {
-            Ok(deleted) => items.push(listed_item(target, deleted.object())),
+            // As it was before.
+            Ok(Deleted::Gone(_)) => items.push(listed_item(target, object)),
+            Ok(Deleted::Marked(marked)) => items.push(listed_item(target, &marked)),
             // Another one of the list took it along.
             Err(error) if error.reason == Reason::NotFound => {}
             Err(error) => return Err(error),
@@ -445,7 +530,7 @@ async fn rescale(target: &Target, name: &str, call: &Call) -> Result<Answer, Api
     if let Some(version) = sent.pointer("/metadata/resourceVersion") {
         patch["metadata"]["resourceVersion"] = version.clone();
     }
-    let options = call.query.write_options(Some(Subresource::Scale), &call.agent)?;
+    let options = call.query.write_options(Some(Subresource::Scale), "PatchOptions", &call.agent)?;
     let patch = Patch::Merge(patch);
     let written = target.store.patch(&target.reference(name)?, &patch, Some(&target.version), &options)?;
     target.store.durable(written.revision).await?;
@@ -455,7 +540,7 @@ async fn rescale(target: &Target, name: &str, call: &Call) -> Result<Answer, Api
 /// A token that this server takes as it takes any other.
 fn token(target: &Target, name: &str, call: &Call) -> Result<Answer, ApiError> {
     if call.method != Method::POST {
-        return Err(not_allowed(&call.method));
+        return Err(not_allowed());
     }
     let account = target.live(name)?;
     let request = body::value(&call.body, &call.media_type)?;
@@ -474,7 +559,8 @@ fn token(target: &Target, name: &str, call: &Call) -> Result<Answer, ApiError> {
 }
 
 /// 405.
-pub(super) fn not_allowed(method: &Method) -> ApiError {
-    let message = format!("the server does not allow this method on the requested resource ({method})");
-    ApiError::new(Reason::MethodNotAllowed, message)
+pub(super) fn not_allowed() -> ApiError {
+    let message = "the server does not allow this method on the requested resource";
+    let error = ApiError::new(Reason::MethodNotAllowed, message);
+    ApiError { details: Some(Box::default()), ..error }
 }

@@ -155,7 +155,7 @@ async fn refusals_are_those_of_a_server() {
             refused(404, "NotFound", "namespaces \"none\" not found"),
         ),
         (
-            served.get("/apis/batch/v1/jobs").await,
+            served.get("/apis/apps/v1/jobs").await,
             refused(404, "NotFound", "the server could not find the requested resource"),
         ),
         (
@@ -180,7 +180,7 @@ async fn refusals_are_those_of_a_server() {
             refused(
                 500,
                 "",
-                "failed to create typed patch object (default/a; v1, Kind=ConfigMap): .date: field not declared in schema",
+                "failed to create typed patch object (default/a; /v1, Kind=ConfigMap): .date: field not declared in schema",
             ),
         ),
         (
@@ -190,7 +190,11 @@ async fn refusals_are_those_of_a_server() {
                     json!({"metadata": {"name": "b"}, "date": {}}),
                 )
                 .await,
-            refused(400, "BadRequest", "strict decoding error: unknown field \"date\""),
+            refused(
+                400,
+                "BadRequest",
+                "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: unknown field \"date\"",
+            ),
         ),
         (
             served.post(MAPS, map("B", json!({}))).await,
@@ -272,7 +276,8 @@ async fn a_watch_sees_what_enters_changes_and_leaves_its_selection() {
         [
             ("ADDED".to_owned(), json!({"w": "1"})),
             ("MODIFIED".to_owned(), json!({"w": "1", "x": "1"})),
-            ("DELETED".to_owned(), json!({"w": "2"})),
+            // As it last was in the selection.
+            ("DELETED".to_owned(), json!({"w": "1", "x": "1"})),
         ]
     );
 }
@@ -378,7 +383,7 @@ async fn names_are_generated_and_preconditions_kept() {
             409,
             "Conflict",
             &format!(
-                "Operation cannot be fulfilled on configmaps \"{name}\": Precondition failed: UID in precondition: other, UID in object meta: {uid}"
+                "Operation cannot be fulfilled on ConfigMap \"{name}\": the UID in the precondition (other) does not match the UID in record ({uid}). The object might have been deleted and then recreated"
             )
         )
     );

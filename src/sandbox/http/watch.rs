@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::served::in_version;
 use crate::object::Object;
-use crate::sandbox::api_error::ApiError;
+use crate::sandbox::api_error::{ApiError, Reason};
 use crate::sandbox::resource::ResourceInfo;
 use crate::sandbox::selector::Selector;
 use crate::sandbox::store::{Change, ChangeKind, ClusterStore};
@@ -82,6 +82,8 @@ async fn follow(store: &ClusterStore, watched: &Watched, lines: &mpsc::Sender<By
             let namespace = watched.namespace.as_deref();
             let page = crate::sandbox::store::Page::default();
             let listed = store.select(&resource.group, &resource.kind, namespace, &watched.selector, &page);
+            // Only a past moment can be forgotten.
+            let Ok(listed) = listed else { return Ok(()) };
             for object in &listed.objects {
                 send(lines, "ADDED", watched.shown(object)).await?;
             }
@@ -154,7 +156,17 @@ impl Watched {
             (true, false) => "DELETED",
             (false, false) => return None,
         };
-        Some((word, self.shown(&change.object)))
+        match &change.previous {
+            // As it last was in the selection, at the version of what took it out.
+            Some(previous) if was && !is => {
+                let mut last = Object::clone(previous);
+                if let Some(Value::Object(metadata)) = last.as_map_mut().get_mut("metadata") {
+                    metadata.insert("resourceVersion".into(), change.revision.to_string().into());
+                }
+                Some((word, self.shown(&last)))
+            }
+            Some(_) | None => Some((word, self.shown(&change.object))),
+        }
     }
 
     fn shown(&self, object: &Object) -> Value {
@@ -181,7 +193,14 @@ pub(crate) fn start(resource_version: &str, initial_events: &str) -> Result<Star
         "" | "0" => Ok(Start::Present),
         text => match text.parse() {
             Ok(revision) => Ok(Start::After(revision)),
-            Err(_) => Err(ApiError::bad_request(format!("Invalid value: {text:?}: not a resource version"))),
+            // A fault of the storage to a server, for which it has no word.
+            Err(_) => Err(ApiError { reason: Reason::Unknown, ..no_version(text) }),
         },
     }
+}
+
+/// What is said of a version that is none.
+pub(crate) fn no_version(text: &str) -> ApiError {
+    let parsed = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
+    ApiError::bad_request(format!("resourceVersion: Invalid value: {text:?}: {parsed}"))
 }

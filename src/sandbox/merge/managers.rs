@@ -235,7 +235,8 @@ impl Managers {
         }
         let owned = Owned {
             api_version: writer.api_version.to_owned(),
-            time: Some(writer.time.to_owned()),
+            // A server notes no time of a scaling.
+            time: (writer.subresource != "scale").then(|| writer.time.to_owned()),
             fields: previous.union(&changed),
         };
         self.0.insert(id, owned);

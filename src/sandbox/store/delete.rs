@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::ClusterStore;
 use super::commit::{Transaction, set_metadata};
+use super::reactions::CONTROLLER_MANAGER;
 use super::request::{DeleteOptions, Propagation, Run};
 use crate::object::{Object, ObjectRef};
 use crate::sandbox::api_error::ApiError;
@@ -13,6 +14,9 @@ use crate::sandbox::resource::ResourceInfo;
 
 /// The namespaces that no server lets go.
 const IMMORTAL: &[&str] = &["default", "kube-system", "kube-public"];
+
+/// The finalizer of a definition that has objects.
+const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
 
 /// What a deletion did.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +85,9 @@ impl Transaction<'_> {
             if !is_container {
                 set_metadata(&mut marked, "deletionGracePeriodSeconds", 0.into());
             }
-            if let Some(generation) = live.get(&["metadata", "generation"]).and_then(Value::as_i64) {
+            if reference.kind == "CustomResourceDefinition" {
+                mark_definition(&mut marked, &self.store.time());
+            } else if let Some(generation) = live.get(&["metadata", "generation"]).and_then(Value::as_i64) {
                 set_metadata(&mut marked, "generation", (generation + 1).into());
             }
             if reference.kind == "Namespace" {
@@ -95,29 +101,40 @@ impl Transaction<'_> {
         Deleted::Marked(marked)
     }
 
-    /// Deletes what an object owns and nothing else owns.
+    /// Deletes what an object owns and nothing else owns; others forget that owner.
     pub(super) fn delete_dependants(&mut self, owner: &Object, propagation: Propagation) {
         for dependant in self.dependants(owner) {
             // An earlier one of the list may have taken it along.
-            if let Some(live) = self.get(&dependant.reference())
-                && live.uid() == dependant.uid()
-                && self.has_no_other_owner(&live, owner)
-            {
+            let Some(live) = self.get(&dependant.reference()) else { continue };
+            if live.uid() != dependant.uid() {
+                continue;
+            }
+            if self.has_no_other_owner(&live, owner) {
                 self.delete(&live, propagation);
+            } else {
+                self.orphan(&live, owner);
             }
         }
     }
 
     fn orphan_dependants(&mut self, owner: &Object) {
         for dependant in self.dependants(owner) {
-            let mut orphan = Object::clone(&dependant);
-            if let Some(Value::Array(owners)) =
-                orphan.as_map_mut().get_mut("metadata").and_then(|m| m.get_mut("ownerReferences"))
-            {
-                owners.retain(|reference| reference.get("uid").and_then(Value::as_str) != owner.uid());
-            }
-            self.put(orphan);
+            self.orphan(&dependant, owner);
         }
+    }
+
+    fn orphan(&mut self, dependant: &Object, owner: &Object) {
+        let mut orphan = Object::clone(dependant);
+        if let Some(Value::Object(metadata)) = orphan.as_map_mut().get_mut("metadata")
+            && let Some(Value::Array(owners)) = metadata.get_mut("ownerReferences")
+        {
+            owners.retain(|reference| reference.get("uid").and_then(Value::as_str) != owner.uid());
+            if owners.is_empty() {
+                metadata.remove("ownerReferences");
+            }
+        }
+        self.record(&mut orphan, dependant.as_map(), CONTROLLER_MANAGER, "");
+        self.put(orphan);
     }
 
     fn dependants(&self, owner: &Object) -> Vec<Arc<Object>> {
@@ -133,15 +150,33 @@ impl Transaction<'_> {
     }
 }
 
+/// A definition says that its objects go first.
+fn mark_definition(definition: &mut Object, time: &str) {
+    set_metadata(definition, "finalizers", serde_json::json!([CLEANUP]));
+    let terminating = serde_json::json!({
+        "type": "Terminating", "status": "True", "reason": "InstanceDeletionPending", "lastTransitionTime": time,
+        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    });
+    let status = definition.as_map_mut().get_mut("status");
+    if let Some(Value::Array(conditions)) = status.and_then(|status| status.get_mut("conditions")) {
+        conditions.push(terminating);
+    }
+}
+
 fn owners(object: &Object) -> impl Iterator<Item = &str> {
     let references = object.get(&["metadata", "ownerReferences"]).and_then(Value::as_array);
     references.into_iter().flatten().filter_map(|reference| reference.get("uid")?.as_str())
 }
 
-/// Whether a finalizer holds an object.
+/// Whether objects of a kind hold others, and so go in steps of their own.
+pub(super) fn is_container(resource: &ResourceInfo) -> bool {
+    matches!(resource.kind.as_str(), "Namespace" | "CustomResourceDefinition")
+}
+
+/// Whether a finalizer holds an object; the store's own ends with what it waits for.
 pub(super) fn has_finalizers(object: &Object) -> bool {
     let finalizers = object.get(&["metadata", "finalizers"]).and_then(Value::as_array);
-    finalizers.is_some_and(|finalizers| !finalizers.is_empty())
+    finalizers.into_iter().flatten().any(|finalizer| finalizer != CLEANUP)
 }
 
 fn check_preconditions(
@@ -151,9 +186,14 @@ fn check_preconditions(
 ) -> Result<(), ApiError> {
     let fault = |what: &str, wanted: &str, is: Option<&str>| {
         let is = is.unwrap_or_default();
-        let why =
-            format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {is}");
-        Err(ApiError::conflict(resource, live.name(), &why))
+        let happened = if what == "UID" { "deleted and then recreated" } else { "modified" };
+        let why = format!(
+            "the {what} in the precondition ({wanted}) does not match the {what} in record ({is}). The object might \
+             have been {happened}"
+        );
+        // Said before the registry is asked, where only the kind is known.
+        let named = ResourceInfo { plural: resource.kind.clone(), ..resource.clone() };
+        Err(ApiError::conflict(&named, live.name(), &why))
     };
     if let Some(wanted) = &options.uid
         && live.uid() != Some(wanted)

@@ -31,6 +31,7 @@ mod commit;
 mod delete;
 mod feed;
 mod journal;
+mod namespaces;
 mod patches;
 mod reactions;
 mod read;

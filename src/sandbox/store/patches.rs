@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::request::Patch;
 use crate::object::Object;
+use crate::object::fields::KeyedList;
 use crate::object::kinds::Shape;
 use crate::sandbox::api_error::{ApiError, Reason};
 use crate::sandbox::resource::{Provider, ResourceInfo};
@@ -12,7 +13,22 @@ use crate::sandbox::resource::{Provider, ResourceInfo};
 pub(super) fn patched(resource: &ResourceInfo, base: Object, patch: &Patch) -> Result<Value, ApiError> {
     let mut value = base.into_value();
     match patch {
-        Patch::Merge(patch) => merge(&mut value, patch),
+        Patch::Merge(patch) => {
+            let other = match patch {
+                Value::Object(_) => None,
+                Value::Array(_) => Some("array"),
+                Value::String(_) => Some("string"),
+                Value::Number(_) => Some("number"),
+                Value::Bool(_) => Some("bool"),
+                Value::Null => Some("null"),
+            };
+            if let Some(other) = other {
+                return Err(ApiError::bad_request(format!(
+                    "error decoding patch: json: cannot unmarshal {other} into Go value of type map[string]interface {{}}"
+                )));
+            }
+            merge(&mut value, patch);
+        }
         Patch::Json(operations) => json_patch(&mut value, operations)?,
         Patch::Strategic(patch) => {
             if resource.provider == Provider::Custom {
@@ -69,8 +85,11 @@ fn json_patch(target: &mut Value, operations: &Value) -> Result<(), ApiError> {
             "remove" => drop(remove(target, path).ok_or_else(|| unprocessable("doc is missing key"))?),
             "replace" => {
                 let value = value()?;
-                let slot = target.pointer_mut(path).ok_or_else(|| unprocessable("doc is missing key"))?;
-                *slot = value;
+                match target.pointer_mut(path) {
+                    Some(slot) => *slot = value,
+                    // A server's library takes it for an addition where the map is there.
+                    None => add(target, path, value).ok_or_else(|| unprocessable("doc is missing key"))?,
+                }
             }
             "move" => {
                 let moved = remove(target, from()?).ok_or_else(|| unprocessable("doc is missing from"))?;
@@ -215,6 +234,13 @@ fn strategic_list(
         Some(Value::Array(items)) => items,
         Some(_) | None => Vec::new(),
     };
+    if let Some(key) = list.keys.first()
+        && let Some(nameless) = patch.iter().find(|item| item.get(key.name).is_none() && item.is_object())
+    {
+        let message = format!("map: {nameless} does not contain declared merge key: {}", key.name);
+        return Err(ApiError::new(Reason::Unknown, message));
+    }
+    let before = items.clone();
     for change in patch {
         let mut wanted = change.clone();
         if let Value::Object(map) = &mut wanted {
@@ -244,10 +270,36 @@ fn strategic_list(
             None => items.extend(strategic(None, change, list.item)?),
         }
     }
+    let mut items = in_patch_order(items, patch, &before, list);
     if let Some(order) = order {
         sort_by_order(&mut items, order, shape);
     }
     Ok(items)
+}
+
+/// What a patch names in its own order, what it does not name in the old one; between the two the old one decides
+/// as far as it knows both (`mergeSortedSlice` of apimachinery's strategicpatch).
+fn in_patch_order(items: Vec<Value>, patch: &[Value], before: &[Value], list: KeyedList) -> Vec<Value> {
+    let same = |a: &Value, b: &Value| match list.keys.first() {
+        None => a == b,
+        Some(key) => a.get(key.name).is_some() && a.get(key.name) == b.get(key.name),
+    };
+    let place = |all: &[Value], item: &Value| all.iter().position(|other| same(other, item));
+    let (mut named, rest): (Vec<_>, Vec<_>) =
+        items.into_iter().partition(|item| place(patch, item).is_some());
+    named.sort_by_key(|item| place(patch, item));
+    let mut rest = rest.into_iter().peekable();
+    let mut merged = Vec::new();
+    for item in named {
+        while let Some(other) = rest.next_if(|other| {
+            place(before, other).zip(place(before, &item)).is_some_and(|(other, item)| other < item)
+        }) {
+            merged.push(other);
+        }
+        merged.push(item);
+    }
+    merged.extend(rest);
+    merged
 }
 
 /// Puts the items that an order names into it; the others keep following what they followed.

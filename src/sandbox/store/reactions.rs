@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::commit::Transaction;
 use super::delete::has_finalizers;
+use super::namespaces;
 use super::request::Propagation;
 use super::{ClusterStore, State};
 use crate::object::{Object, ObjectRef};
@@ -18,7 +19,7 @@ use crate::sandbox::fresh;
 use crate::sandbox::merge::{Managers, Writer};
 
 /// The manager of what the control plane makes by itself.
-const CONTROLLER_MANAGER: &str = "kube-controller-manager";
+pub(super) const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 
 impl ClusterStore {
     /// Fills a cluster with what every cluster has, where it is not there.
@@ -41,7 +42,11 @@ impl ClusterStore {
                 match object.kind() {
                     "Namespace" | "CustomResourceDefinition" if is_leaving => tx.empty(&object.reference()),
                     "Namespace" => tx.furnish(&object),
-                    "CustomResourceDefinition" if object.get(&["status"]).is_none() => tx.establish(&object),
+                    "CustomResourceDefinition"
+                        if object.get(&["status", "conditions"]).is_none_or(Value::is_null) =>
+                    {
+                        tx.establish(&object);
+                    }
                     _ => {}
                 }
             }
@@ -116,9 +121,33 @@ impl Transaction<'_> {
             }
         }
         let is_held = self.get(container).is_none_or(|object| has_finalizers(&object));
-        if !is_held && self.content_of(container).is_empty() {
+        let left = self.content_of(container);
+        if !is_held && left.is_empty() {
             self.remove(container);
+        } else if container.kind == "Namespace" && !left.is_empty() {
+            self.tell_what_holds(container, &left);
         }
+    }
+
+    /// Says in a namespace's conditions what it waits for.
+    fn tell_what_holds(&mut self, container: &ObjectRef, left: &[Arc<Object>]) {
+        let Some(namespace) = self.get(container) else { return };
+        let plural = |object: &Object| {
+            let reference = object.reference();
+            let resource = self.state.resource_of_kind(&reference.group, &reference.kind);
+            resource.map(|resource| format!("{}.{}", resource.plural, resource.group)).unwrap_or_default()
+        };
+        let time = self.store.time();
+        let conditions = namespaces::conditions(&namespace, left, plural, &time);
+        let mut told = Object::clone(&namespace);
+        if let Some(Value::Object(status)) = told.as_map_mut().get_mut("status") {
+            status.insert("conditions".into(), conditions);
+        }
+        if *told.as_map() == *namespace.as_map() {
+            return;
+        }
+        self.record(&mut told, namespace.as_map(), CONTROLLER_MANAGER, "status");
+        self.put(told);
     }
 
     fn content_of(&self, container: &ObjectRef) -> Vec<Arc<Object>> {
@@ -175,11 +204,17 @@ impl Transaction<'_> {
             metadata.insert("uid".into(), uid.into());
             metadata.insert("creationTimestamp".into(), time.into());
         }
-        self.record(&mut object, &Map::new(), CONTROLLER_MANAGER, "");
+        self.record(&mut object, &admission::blank(&resource), CONTROLLER_MANAGER, "");
         self.put_and_react(object);
     }
 
-    fn record(&self, object: &mut Object, before: &Map<String, Value>, manager: &str, subresource: &str) {
+    pub(super) fn record(
+        &self,
+        object: &mut Object,
+        before: &Map<String, Value>,
+        manager: &str,
+        subresource: &str,
+    ) {
         let api_version = object.api_version().to_owned();
         let time = self.store.time();
         let writer = Writer { manager, subresource, api_version: &api_version, time: &time };

@@ -1,10 +1,12 @@
-//! Reading objects out of a store.
+//! Reading objects out of a store, as they are or as they were.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::ClusterStore;
+use super::{ChangeKind, ClusterStore, State};
 use crate::object::{Object, ObjectRef};
+use crate::sandbox::api_error::ApiError;
 use crate::sandbox::selector::Selector;
 
 /// Which part of a list is asked for.
@@ -14,6 +16,8 @@ pub struct Page {
     pub limit: Option<usize>,
     /// Begin after this object.
     pub after: Option<(Option<String>, String)>,
+    /// Show this revision, as far as it is remembered; the present one where it is none.
+    pub at: Option<u64>,
 }
 
 /// A list, or a page of it.
@@ -45,10 +49,12 @@ impl ClusterStore {
 
     /// All objects of a kind, by namespace and name.
     pub fn list(&self, group: &str, kind: &str, namespace: Option<&str>) -> Vec<Arc<Object>> {
-        self.select(group, kind, namespace, &Selector::default(), &Page::default()).objects
+        let page = Page::default();
+        let listed = self.select(group, kind, namespace, &Selector::default(), &page);
+        listed.map(|listed| listed.objects).unwrap_or_default()
     }
 
-    /// The objects of a kind that a selector wants, a page of them.
+    /// The objects of a kind that a selector wants, a page of them; 410 for a revision that is forgotten.
     pub fn select(
         &self,
         group: &str,
@@ -56,8 +62,18 @@ impl ClusterStore {
         namespace: Option<&str>,
         selector: &Selector,
         page: &Page,
-    ) -> Listed {
+    ) -> Result<Listed, ApiError> {
         let state = self.lock();
+        let past = match page.at {
+            Some(revision) if revision < state.revision => {
+                Some((revision, state.past(revision, group, kind)?))
+            }
+            Some(_) | None => None,
+        };
+        let (revision, objects) = match &past {
+            Some((revision, objects)) => (*revision, objects),
+            None => (state.revision, &state.objects),
+        };
         let key = |namespace: Option<&str>, name: &str| ObjectRef {
             group: group.to_owned(),
             kind: kind.to_owned(),
@@ -70,8 +86,7 @@ impl ClusterStore {
             }
             None => Bound::Included(key(namespace, "")),
         };
-        let mut wanted = state
-            .objects
+        let mut wanted = objects
             .range((start, Bound::Unbounded))
             .take_while(|(reference, _)| {
                 reference.group == group
@@ -84,6 +99,37 @@ impl ClusterStore {
             Some(limit) => wanted.by_ref().take(limit).cloned().collect(),
             None => wanted.by_ref().cloned().collect(),
         };
-        Listed { objects, remaining: wanted.count(), revision: state.revision }
+        Ok(Listed { objects, remaining: wanted.count(), revision })
+    }
+}
+
+impl State {
+    /// The objects of a kind as they were at a revision: every change since is taken back.
+    fn past(
+        &self,
+        revision: u64,
+        group: &str,
+        kind: &str,
+    ) -> Result<BTreeMap<ObjectRef, Arc<Object>>, ApiError> {
+        if revision < self.forgotten {
+            return Err(ApiError::expired(revision, self.forgotten));
+        }
+        let is_kind = |reference: &ObjectRef| reference.group == group && reference.kind == kind;
+        let present = self.objects.iter().filter(|(reference, _)| is_kind(reference));
+        let mut objects: BTreeMap<_, _> =
+            present.map(|(reference, object)| (reference.clone(), Arc::clone(object))).collect();
+        let since = self.changes.iter().rev().take_while(|change| change.revision > revision);
+        for change in since.filter(|change| is_kind(&change.object.reference())) {
+            let reference = change.object.reference();
+            match (change.kind, &change.previous) {
+                (ChangeKind::Modified | ChangeKind::Deleted, Some(previous)) => {
+                    objects.insert(reference, Arc::clone(previous));
+                }
+                (ChangeKind::Added | ChangeKind::Modified | ChangeKind::Deleted, _) => {
+                    objects.remove(&reference);
+                }
+            }
+        }
+        Ok(objects)
     }
 }

@@ -78,7 +78,9 @@ impl ClusterStore {
                 return Err(ApiError::already_exists(&request.resource, &reference.name));
             }
             if object.text(&["metadata", "resourceVersion"]).is_some_and(|version| !version.is_empty()) {
-                return Err(ApiError::bad_request(
+                // A storage error, for which a server has no word.
+                return Err(ApiError::new(
+                    Reason::Unknown,
                     "resourceVersion should not be set on objects to be created",
                 ));
             }
@@ -87,7 +89,9 @@ impl ClusterStore {
             check_types(&request, &mut new)?;
             admission::set_defaults(&request.resource, new.as_map_mut());
             let mut managers = Managers::default();
-            managers.update(&Map::new(), new.as_map(), request.resource.shape, request.writer());
+            // Compared with an object of its type that has nothing yet, of which some maps are there already.
+            let blank = admission::blank(&request.resource);
+            managers.update(&blank, new.as_map(), request.resource.shape, request.writer());
             tx.keep_new(&request, new, &managers)
         })
     }
@@ -100,12 +104,7 @@ impl ClusterStore {
             let live = tx.live(&request, &reference)?;
             let version = object.text(&["metadata", "resourceVersion"]).unwrap_or_default();
             if version.is_empty() && !admission::updates_unconditionally(&request.resource) {
-                let fault = FieldFault::invalid(
-                    "metadata.resourceVersion",
-                    0.into(),
-                    "must be specified for an update",
-                );
-                return Err(ApiError::invalid(&request.resource, &reference.name, &[fault]));
+                return Err(ApiError::version_required(&request.resource, &reference.name));
             }
             tx.replace(&request, &live, object)
         })
@@ -132,11 +131,12 @@ impl ClusterStore {
             let patched = Object::from_value(patched).map_err(|fault| {
                 ApiError::new(Reason::Invalid, format!("the patched object is none: {fault}"))
             })?;
-            if patched.reference() != *reference {
-                let detail =
-                    "Precondition failed: the name, the namespace and the kind of an object cannot change";
-                return Err(ApiError::bad_request(detail));
-            }
+            check_identity(&resource, reference, &live, &patched)?;
+            let mut patched = patched;
+            // Of a patch a server says that it is invalid, of an object that it cannot be handled.
+            check_types(&request, &mut patched).map_err(|fault| {
+                ApiError::new(Reason::Invalid, format!(" \"\" is invalid: patch: {fault}"))
+            })?;
             tx.replace(&request, &live, patched)
         })
     }
@@ -157,9 +157,11 @@ impl ClusterStore {
                     if request.options.part.is_some() {
                         return Err(ApiError::not_found(&request.resource, &reference.name));
                     }
-                    if applied.text(&["metadata", "uid"]).is_some() {
-                        let why = "uid mismatch: the provided object specified uid, and no existing object was found";
-                        return Err(ApiError::conflict(&request.resource, &reference.name, why));
+                    if let Some(uid) = applied.text(&["metadata", "uid"]) {
+                        let why = format!(
+                            "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                        );
+                        return Err(ApiError::conflict(&request.resource, &reference.name, &why));
                     }
                     tx.check_place(&request.resource, &reference)?;
                     let mut managers = Managers::default();
@@ -176,6 +178,7 @@ impl ClusterStore {
                     tx.keep_new(&request, new, &managers)
                 }
                 Some(live) => {
+                    check_uid(&request.resource, &applied, &live)?;
                     check_preconditions(&request.resource, &applied, &live)?;
                     let mut base = Object::clone(&live);
                     let mut managers = Managers::of(base.as_map());
@@ -241,6 +244,7 @@ impl<'s> Transaction<'s> {
         let namespace = match (resource.scope, &reference.namespace) {
             (Scope::Cluster, None) => return Ok(()),
             (Scope::Cluster, Some(_)) => {
+                // Only a client of this store can ask for it: over HTTP a namespace in the body is dropped.
                 return Err(ApiError::bad_request("namespace may not be set on a cluster-scoped object"));
             }
             (Scope::Namespaced, None) => {
@@ -289,7 +293,6 @@ impl<'s> Transaction<'s> {
         if request.resource.has(Subresource::Status) && admission::resets_status(&request.resource) {
             object.as_map_mut().remove("status");
         }
-        admission::initial_status(&request.resource, object.as_map_mut());
         object
     }
 
@@ -299,6 +302,7 @@ impl<'s> Transaction<'s> {
         mut new: Object,
         managers: &Managers,
     ) -> Result<Written, ApiError> {
+        admission::initial_status(&request.resource, new.as_map_mut());
         admission::allocate(&request.resource, new.as_map_mut(), None, &self.state.taken())?;
         managers.write_to(new.as_map_mut());
         admission::check_new(&request.resource, &new)?;
@@ -349,6 +353,7 @@ impl<'s> Transaction<'s> {
                 None => drop(take_metadata(&mut new, field)),
             }
         }
+        take_metadata(&mut new, "selfLink");
         new.as_map_mut().insert("apiVersion".into(), request.api_version.as_str().into());
         check_types(request, &mut new)?;
         admission::set_defaults(resource, new.as_map_mut());
@@ -390,8 +395,20 @@ impl<'s> Transaction<'s> {
         if is_same(live, &new) {
             return Ok(self.written(request, Arc::clone(live), Outcome::Unchanged));
         }
+        let is_released =
+            new.get(&["metadata", "deletionTimestamp"]).is_some() && !super::delete::has_finalizers(&new);
         let object = match request.options.run {
             Run::Dry => Arc::new(new),
+            // With its last finalizer it goes; nobody ever sees it without.
+            Run::Commit if is_released && !super::delete::is_container(resource) => {
+                self.remove_and_react(&live.reference());
+                set_metadata(
+                    &mut new,
+                    "resourceVersion",
+                    live.get(&["metadata", "resourceVersion"]).cloned().into(),
+                );
+                Arc::new(new)
+            }
             Run::Commit => self.put_and_react(new),
         };
         Ok(self.written(request, object, Outcome::Changed))
@@ -468,6 +485,46 @@ fn check_preconditions(resource: &ResourceInfo, new: &Object, live: &Object) -> 
     Ok(())
 }
 
+/// A patch changes neither which object it is nor where.
+fn check_identity(
+    resource: &ResourceInfo,
+    reference: &ObjectRef,
+    live: &Object,
+    patched: &Object,
+) -> Result<(), ApiError> {
+    let sent = patched.reference();
+    if sent.name != reference.name {
+        return Err(ApiError::bad_request(format!(
+            "the name of the object ({}) does not match the name on the URL ({})",
+            sent.name, reference.name
+        )));
+    }
+    if sent.namespace != reference.namespace {
+        return Err(ApiError::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    if sent != *reference {
+        return Err(ApiError::new(Reason::Invalid, "a patch cannot change the kind of an object"));
+    }
+    check_uid(resource, patched, live)
+}
+
+/// What a patch says of the identity and the end of its object must be so.
+fn check_uid(resource: &ResourceInfo, patched: &Object, live: &Object) -> Result<(), ApiError> {
+    for field in ["uid", "deletionTimestamp"] {
+        let path = ["metadata", field];
+        if let Some(wanted) = patched.get(&path).filter(|wanted| !wanted.is_null())
+            && live.get(&path) != Some(wanted)
+        {
+            let name = format!("metadata.{field}");
+            let fault = FieldFault::invalid(name, wanted.clone(), "field is immutable");
+            return Err(ApiError::invalid(resource, live.name(), &[fault]));
+        }
+    }
+    Ok(())
+}
+
 fn apply_fault(resource: &ResourceInfo, reference: &ObjectRef, fault: ApplyFault) -> ApiError {
     match fault {
         ApplyFault::Conflicts(conflicts) => ApiError::apply_conflict(&conflicts),
@@ -478,9 +535,10 @@ fn apply_fault(resource: &ResourceInfo, reference: &ObjectRef, fault: ApplyFault
 /// What a server says of an applied object that is not of its type.
 fn untypable(resource: &ResourceInfo, reference: &ObjectRef, fault: &str) -> ApiError {
     let place = reference.namespace.as_deref().unwrap_or_default();
-    let (name, version, kind) = (&reference.name, resource.api_version(&resource.storage), &resource.kind);
-    let message =
-        format!("failed to create typed patch object ({place}/{name}; {version}, Kind={kind}): {fault}");
+    let (name, group, version, kind) = (&reference.name, &resource.group, &resource.storage, &resource.kind);
+    let message = format!(
+        "failed to create typed patch object ({place}/{name}; {group}/{version}, Kind={kind}): {fault}"
+    );
     ApiError::new(Reason::Unknown, message)
 }
 
@@ -506,7 +564,11 @@ fn check_types(request: &Request<'_>, object: &mut Object) -> Result<(), ApiErro
             (_, UnknownFields::Refuse) => {
                 let words: Vec<String> =
                     unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
-                return Err(ApiError::bad_request(format!("strict decoding error: {}", words.join(", "))));
+                let (kind, version) = (&resource.kind, &resource.storage);
+                return Err(ApiError::bad_request(format!(
+                    "{kind} in version {version:?} cannot be handled as a {kind}: strict decoding error: {}",
+                    words.join(", ")
+                )));
             }
         },
         Err(TypeFault { field, detail }) => {

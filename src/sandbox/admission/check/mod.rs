@@ -6,7 +6,7 @@ mod workload;
 
 use serde_json::{Map, Value};
 
-use super::names;
+use super::{names, text};
 use crate::object::Object;
 use crate::sandbox::api_error::{ApiError, FieldFault};
 use crate::sandbox::resource::{Provider, ResourceInfo};
@@ -44,14 +44,46 @@ fn verdict(resource: &ResourceInfo, object: &Object, faults: &[FieldFault]) -> R
 
 fn check_metadata(resource: &ResourceInfo, object: &Object, faults: &mut Vec<FieldFault>) {
     let name = object.name();
-    let fault = match (resource.group.as_str(), resource.kind.as_str()) {
+    let fault_of = |name: &str| match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Namespace") => names::label_fault(name),
         ("", "Service") => names::label_1035_fault(name),
         ("rbac.authorization.k8s.io", _) => names::path_segment_fault(name),
         _ => names::subdomain_fault(name),
     };
-    if let Some(detail) = fault {
+    if let Some(prefix) = object.text(&["metadata", "generateName"]).filter(|prefix| !prefix.is_empty())
+        // What is generated may begin with a name that ends with a dash.
+        && let Some(detail) = fault_of(&prefix.strip_suffix('-').map_or(prefix.to_owned(), |p| format!("{p}a")))
+    {
+        faults.push(FieldFault::invalid("metadata.generateName", prefix.into(), detail));
+    }
+    if let Some(detail) = fault_of(name) {
         faults.push(FieldFault::invalid("metadata.name", name.into(), detail));
+    }
+    for (_, owner) in object
+        .get(&["metadata"])
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(|metadata| listed(metadata, "ownerReferences", "metadata"))
+    {
+        for key in ["apiVersion", "kind", "name", "uid"] {
+            if text(owner, key).is_empty() {
+                let field = format!("metadata.ownerReferences.{key}");
+                faults.push(FieldFault::invalid(field, "".into(), "must not be empty"));
+            }
+        }
+    }
+    let finalizers = object.get(&["metadata", "finalizers"]).and_then(Value::as_array);
+    for (place, finalizer) in finalizers.into_iter().flatten().enumerate() {
+        let finalizer = finalizer.as_str().unwrap_or_default();
+        let field = format!("metadata.finalizers[{place}]");
+        if let Some(detail) = names::key_fault(finalizer) {
+            faults.push(FieldFault::invalid("metadata.finalizers", finalizer.into(), detail));
+        } else if !finalizer.contains('/')
+            && !matches!(finalizer, "kubernetes" | "orphan" | "foregroundDeletion")
+        {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            faults.push(FieldFault::invalid(field, finalizer.into(), detail));
+        }
     }
     let map = |key: &str| object.get(&["metadata", key]).and_then(Value::as_object);
     check_labels("metadata.labels", map("labels"), faults);
@@ -102,8 +134,8 @@ fn check_finalizers(live: &Object, new: &Object, faults: &mut Vec<FieldFault>) {
     let added: Vec<Value> = list(new).into_iter().filter(|finalizer| !held.contains(finalizer)).collect();
     if !added.is_empty() {
         let detail = format!(
-            "no new finalizers can be added if the object is being deleted, found new finalizers {}",
-            Value::Array(added)
+            "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+            added.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")
         );
         faults.push(FieldFault::forbidden("metadata.finalizers", detail));
     }
@@ -113,7 +145,7 @@ fn check_finalizers(live: &Object, new: &Object, faults: &mut Vec<FieldFault>) {
 fn check_immutable(resource: &ResourceInfo, live: &Object, new: &Object, faults: &mut Vec<FieldFault>) {
     let mut keep = |path: &[&str], detail: &str| {
         if live.get(path) != new.get(path) {
-            let value = new.get(path).cloned().unwrap_or_default();
+            let value = new.get(path).map(capitalised).unwrap_or_default();
             faults.push(FieldFault::invalid(path.join("."), value, detail));
         }
     };
@@ -142,6 +174,18 @@ fn check_immutable(resource: &ResourceInfo, live: &Object, new: &Object, faults:
             }
         }
     }
+}
+
+/// A reference to a role as a server's internal type prints it.
+fn capitalised(value: &Value) -> Value {
+    let Value::Object(map) = value else { return value.clone() };
+    let capital = |key: &String| match key.as_str() {
+        "apiGroup" => "APIGroup".to_owned(),
+        "kind" => "Kind".to_owned(),
+        "name" => "Name".to_owned(),
+        other => other.to_owned(),
+    };
+    Value::Object(map.iter().map(|(key, value)| (capital(key), value.clone())).collect())
 }
 
 fn check_content(

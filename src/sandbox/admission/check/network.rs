@@ -21,6 +21,11 @@ pub(super) fn check_service(object: &Object, faults: &mut Vec<FieldFault>) {
     if !SERVICE_TYPES.contains(&kind) {
         faults.push(FieldFault::not_supported("spec.type", kind.into(), SERVICE_TYPES));
     }
+    let affinity = text(spec, "sessionAffinity");
+    if !matches!(affinity, "ClientIP" | "None") {
+        let allowed = ["ClientIP", "None"];
+        faults.push(FieldFault::not_supported("spec.sessionAffinity", affinity.into(), &allowed));
+    }
     if kind == "ExternalName" {
         let name = text(spec, "externalName");
         if name.is_empty() {
@@ -69,7 +74,7 @@ pub(super) fn check_service(object: &Object, faults: &mut Vec<FieldFault>) {
         if !is_network {
             let detail = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
             faults.push(FieldFault::invalid(
-                format!("spec.loadBalancerSourceRanges[{at}]"),
+                format!("spec.LoadBalancerSourceRanges[{at}]"),
                 range.clone(),
                 detail,
             ));
@@ -90,7 +95,7 @@ pub(super) fn check_kept_address(live: &Object, new: &Object, faults: &mut Vec<F
     }
     let path = ["spec", "clusterIP"];
     if live.text(&path).is_some_and(|address| !address.is_empty()) && live.get(&path) != new.get(&path) {
-        let value = new.get(&["spec", "clusterIPs"]).cloned().unwrap_or_default();
+        let value = new.get(&path).cloned().map(|address| Value::Array(vec![address])).unwrap_or_default();
         faults.push(FieldFault::invalid("spec.clusterIPs[0]", value, "may not change once set"));
     }
 }

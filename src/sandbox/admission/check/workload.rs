@@ -33,6 +33,9 @@ pub(super) fn check_workload(object: &Object, faults: &mut Vec<FieldFault>) -> R
         let detail = "`selector` does not match template `labels`";
         faults.push(FieldFault::invalid("spec.template.metadata.labels", labels, detail));
     }
+    if object.kind() == "Deployment" {
+        check_strategy(object, faults);
+    }
     let replicas = object.get(&["spec", "replicas"]);
     if let Some(number) = replicas.and_then(Value::as_i64)
         && number < 0
@@ -55,6 +58,25 @@ pub(super) fn check_workload(object: &Object, faults: &mut Vec<FieldFault>) -> R
         None => {
             faults.push(FieldFault::required("spec.template.spec.containers", ""));
             Ok(())
+        }
+    }
+}
+
+/// How a Deployment replaces its pods.
+fn check_strategy(object: &Object, faults: &mut Vec<FieldFault>) {
+    let kind = object.text(&["spec", "strategy", "type"]).unwrap_or_default();
+    let rolling = object.get(&["spec", "strategy", "rollingUpdate"]);
+    match (kind, rolling) {
+        ("Recreate", Some(_)) => faults.push(FieldFault::forbidden(
+            "spec.strategy.rollingUpdate",
+            "may not be specified when strategy `type` is 'Recreate'",
+        )),
+        ("Recreate" | "RollingUpdate", _) => {}
+        (other, _) => {
+            // As a server's internal type prints it.
+            let strategy = serde_json::json!({"Type": other, "RollingUpdate": rolling});
+            let allowed = ["Recreate", "RollingUpdate"];
+            faults.push(FieldFault::not_supported("spec.strategy", strategy, &allowed));
         }
     }
 }

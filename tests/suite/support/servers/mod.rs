@@ -36,12 +36,13 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use http::Method;
 use serde_json::{Value, json};
 use stolos::cluster::{Cluster, Contexts, Limits};
 use stolos::topology::ClusterName;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 pub(crate) use assets::{Assets, left_out};
 pub(crate) use audit::Request;
@@ -72,6 +73,9 @@ pub(crate) const CONTROLLERS: &[&str] = &[
 
 /// How many sets may run at a time.
 static SETS: Semaphore = Semaphore::const_new(2);
+
+/// The set that tests share.
+static SHARED: Mutex<Option<Arc<Servers>>> = Mutex::const_new(None);
 
 /// What a cluster of a set is like.
 #[derive(Debug, Clone)]
@@ -135,6 +139,28 @@ impl Servers {
     /// A set whose clusters are not like the default.
     pub(crate) async fn start_with(test: &str, clusters: Vec<Settings>) -> Option<Self> {
         let assets = Assets::find_or_say(test)?;
+        end_shared_if_idle().await;
+        Some(Self::start_set(test, clusters, assets).await)
+    }
+
+    /// The set that tests share which do no harm to one another: the running one, or a new one.
+    ///
+    /// It stays for the next test, until another set is asked for meanwhile.
+    pub(crate) async fn shared(test: &str, settings: fn() -> Settings) -> Option<Arc<Self>> {
+        let assets = Assets::find_or_say(test)?;
+        let mut shared = SHARED.lock().await;
+        if let Some(running) = &*shared {
+            return Some(Arc::clone(running));
+        }
+        let servers = Arc::new(Self::start_set(test, vec![settings()], assets).await);
+        // What would outlive this process must end with the last test that holds it.
+        if process::ends_with_us() {
+            *shared = Some(Arc::clone(&servers));
+        }
+        Some(servers)
+    }
+
+    async fn start_set(test: &str, clusters: Vec<Settings>, assets: Assets) -> Self {
         let permit = SETS.acquire().await.expect("it is never closed");
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("servers").join(test);
         let _ = std::fs::remove_dir_all(&folder);
@@ -152,7 +178,7 @@ impl Servers {
         for server in set.servers.values_mut() {
             server.wait_until_ready().await;
         }
-        Some(set)
+        set
     }
 
     /// Whether sets end with this process even if they are not dropped.
@@ -286,6 +312,14 @@ impl Drop for Servers {
         self.etcd.kill();
         // Logs stay; what etcd keeps is big.
         let _ = std::fs::remove_dir_all(self.folder.join("etcd"));
+    }
+}
+
+/// Nobody waits for a set that nobody uses.
+async fn end_shared_if_idle() {
+    let mut shared = SHARED.lock().await;
+    if shared.as_ref().is_some_and(|servers| Arc::strong_count(servers) == 1) {
+        *shared = None;
     }
 }
 
