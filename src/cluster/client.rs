@@ -9,7 +9,6 @@ use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +16,6 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Method, Request, Response, header};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimeParser;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::Portforwarder;
 use kube::client::{AuthError, Body};
@@ -27,39 +25,13 @@ use kube::config::{
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use super::credentials::{MARGIN, Renewed, Source, SourceKind, TOKEN_FILE};
 use super::plugin::{Given, Interaction, Plugin};
 use super::proxy::proxy_for;
+use super::transport::{Answer, Call, ContextError, Limits, TransportError, Trust, time_of};
 
-/// How long a request may take until it counts as unanswered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Until a connection stands; 5 s by default.
-    pub connect: Duration,
-    /// Until the answer to a read has come; 10 s by default.
-    pub read: Duration,
-    /// Until the answer to a write has come: admission webhooks may take 30 s each; 40 s by default.
-    pub write: Duration,
-    /// Until a credential plugin has answered; 60 s by default, and longer where it asks somebody.
-    pub plugin: Duration,
-}
-
-/// How long a token that was read from a file is used until the file is read again, as kubectl does.
-const TOKEN_FILE: Duration = Duration::from_secs(60);
-/// How long before its end a credential is no longer used.
-const MARGIN: Duration = Duration::from_secs(10);
 /// What a server answers that does not know us.
 const UNAUTHORIZED: u16 = 401;
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            read: Duration::from_secs(10),
-            write: Duration::from_secs(40),
-            plugin: Duration::from_secs(60),
-        }
-    }
-}
 
 /// The contexts of one or more kubeconfig files, merged as kubectl does.
 ///
@@ -68,43 +40,6 @@ pub struct Contexts {
     merged: Kubeconfig,
     /// The files, for messages.
     files: Vec<PathBuf>,
-}
-
-/// Why contexts could not be used. No variant holds a file's content.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ContextError {
-    /// A file could not be read.
-    #[error("the kubeconfig {file} cannot be read: {reason}")]
-    Unreadable {
-        /// Which.
-        file: String,
-        /// What the system said.
-        reason: String,
-    },
-    /// A file is no kubeconfig.
-    #[error("the kubeconfig {file} is not valid")]
-    Invalid {
-        /// Which.
-        file: String,
-    },
-    /// No file has the context.
-    #[error("there is no context `{context}`")]
-    NoContext {
-        /// The context that was asked for.
-        context: String,
-        /// Those that there are.
-        known: Vec<String>,
-        /// Where was looked.
-        files: Vec<String>,
-    },
-    /// The context, its cluster or its user cannot be used.
-    #[error("context `{context}` cannot be used: {reason}")]
-    Unusable {
-        /// The context.
-        context: String,
-        /// Why, in words that quote nothing secret.
-        reason: String,
-    },
 }
 
 impl Contexts {
@@ -147,7 +82,7 @@ impl Contexts {
         }
         let unusable = |reason: String| ContextError::Unusable { context: context.to_owned(), reason };
         let mut merged = self.merged.clone();
-        let source = Source::take(&mut merged, context).map_err(unusable)?;
+        let source = source_of(&mut merged, context).map_err(unusable)?;
         let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
         let proxy = merged.clusters.iter().find(|cluster| cluster.name == source.cluster);
         let proxy = proxy.and_then(|cluster| cluster.cluster.as_ref()?.proxy_url.clone());
@@ -170,118 +105,61 @@ impl Contexts {
     }
 }
 
-/// Whether a server has to prove who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trust {
-    /// It has, or speaks without TLS.
-    Verified,
-    /// `insecure-skip-tls-verify`: whoever answers is believed.
-    Blind,
+/// Takes what is to be had anew out of a kubeconfig, so that what is left is fixed.
+fn source_of(merged: &mut Kubeconfig, context: &str) -> Result<Source, String> {
+    let named = merged.contexts.iter().find(|known| known.name == context);
+    let Some(of_context) = named.and_then(|known| known.context.clone()) else {
+        return Err("it names neither a cluster nor a user".to_owned());
+    };
+    let cluster = merged.clusters.iter().find(|known| known.name == of_context.cluster);
+    let about = cluster.and_then(|known| known.cluster.as_ref()).map(about_cluster);
+    let user = of_context.user.clone().unwrap_or_default();
+    let known = merged.auth_infos.iter_mut().find(|known| known.name == user);
+    let kind = match known.and_then(|known| known.auth_info.as_mut()) {
+        Some(info) => kind_of(info, about)?,
+        None => SourceKind::Fixed,
+    };
+    Ok(Source { context: context.to_owned(), cluster: of_context.cluster, user, kind })
 }
 
-/// Who a context's user is, and how its credentials are had.
-#[derive(Clone)]
-struct Source {
-    context: String,
-    cluster: String,
-    user: String,
-    kind: SourceKind,
-}
-
-#[derive(Clone)]
-enum SourceKind {
-    /// They stand in the kubeconfig, or in files that are read once.
-    Fixed,
-    /// A token, read again and again.
-    TokenFile(PathBuf),
-    /// A program prints them.
-    Plugin(Box<Plugin>),
-}
-
-impl Source {
-    /// Takes what is to be had anew out of a kubeconfig, so that what is left is fixed.
-    fn take(merged: &mut Kubeconfig, context: &str) -> Result<Self, String> {
-        let named = merged.contexts.iter().find(|known| known.name == context);
-        let Some(of_context) = named.and_then(|known| known.context.clone()) else {
-            return Err("it names neither a cluster nor a user".to_owned());
-        };
-        let cluster = merged.clusters.iter().find(|known| known.name == of_context.cluster);
-        let about = cluster.and_then(|known| known.cluster.as_ref()).map(about_cluster);
-        let user = of_context.user.clone().unwrap_or_default();
-        let known = merged.auth_infos.iter_mut().find(|known| known.name == user);
-        let kind = match known.and_then(|known| known.auth_info.as_mut()) {
-            Some(info) => SourceKind::take(info, about)?,
-            None => SourceKind::Fixed,
-        };
-        Ok(Self { context: context.to_owned(), cluster: of_context.cluster, user, kind })
+/// How a user's credentials are had; takes what is to be had anew out of them.
+fn kind_of(info: &mut AuthInfo, cluster: Option<Value>) -> Result<SourceKind, String> {
+    if let Some(provider) = &info.auth_provider {
+        return Err(format!(
+            "its user has an auth-provider (`{}`), which Kubernetes has removed: use a credential plugin (exec)",
+            super::status::clean(&provider.name)
+        ));
     }
-
-    /// Whose credentials they are.
-    fn whose(&self) -> String {
-        match self.user.as_str() {
-            "" => format!("context `{}`, which names no user", self.context),
-            user => format!("user `{user}` of context `{}`", self.context),
-        }
+    if let Some(file) = info.token_file.take() {
+        return Ok(SourceKind::TokenFile(PathBuf::from(file)));
     }
-
-    /// Whose credentials they are and how they are had.
-    fn words(&self) -> String {
-        let whose = self.whose();
-        match &self.kind {
-            SourceKind::Fixed => whose,
-            SourceKind::TokenFile(file) => format!("{whose}, with a token from {}", file.display()),
-            SourceKind::Plugin(plugin) => format!("{whose}, by the credential plugin `{}`", plugin.name()),
+    // As kubectl has it: other credentials of the user go before a plugin's.
+    let is_fixed = info.token.is_some() || info.username.is_some();
+    match info.exec.take() {
+        Some(exec) if !is_fixed => {
+            plugin_of(exec, cluster).map(|plugin| SourceKind::Plugin(Box::new(plugin)))
         }
-    }
-
-    /// Gets credentials anew into a configuration; gives when they end.
-    async fn renew(&self, info: &mut AuthInfo, limits: Limits) -> Result<Option<Timestamp>, TransportError> {
-        let fault = |reason: String| TransportError::Credentials(format!("{reason} ({})", self.whose()));
-        match &self.kind {
-            SourceKind::Fixed => Ok(None),
-            SourceKind::TokenFile(file) => {
-                match std::fs::read_to_string(file) {
-                    Ok(token) => info.token = Some(token.trim().to_owned().into()),
-                    // An inline token, or the one that was read last, has to do.
-                    Err(_) if info.token.is_some() => {}
-                    Err(error) => {
-                        let file = file.display();
-                        return Err(fault(format!("the token file {file} cannot be read: {}", error.kind())));
-                    }
-                }
-                Ok(Some(Timestamp::now() + TOKEN_FILE + MARGIN))
-            }
-            SourceKind::Plugin(plugin) => {
-                let plugin = plugin.clone();
-                let ran = tokio::task::spawn_blocking(move || plugin.run(limits.plugin)).await;
-                let given = ran.map_err(|_| fault("the credential plugin could not be run".to_owned()))?;
-                let Given { token, certificate, expires } = given.map_err(fault)?;
-                info.token = token.map(|token| token.expose().to_owned().into());
-                let (certificate, key) = certificate.unzip();
-                info.client_certificate_data = certificate.map(|pem| STANDARD.encode(pem));
-                info.client_key_data = key.map(|pem| STANDARD.encode(pem.expose()).into());
-                Ok(expires)
-            }
-        }
+        Some(_) | None => Ok(SourceKind::Fixed),
     }
 }
 
-impl SourceKind {
-    fn take(info: &mut AuthInfo, cluster: Option<Value>) -> Result<Self, String> {
-        if let Some(provider) = &info.auth_provider {
-            return Err(format!(
-                "its user has an auth-provider (`{}`), which Kubernetes has removed: use a credential plugin (exec)",
-                super::status::clean(&provider.name)
-            ));
+/// Puts renewed credentials into a user's; gives when they end.
+fn take_in(info: &mut AuthInfo, renewed: Renewed) -> Result<Option<Timestamp>, TransportError> {
+    let of_file = || Ok(Some(Timestamp::now() + TOKEN_FILE + MARGIN));
+    match renewed {
+        Renewed::Same => Ok(None),
+        Renewed::Token(token) => {
+            info.token = Some(token.expose().to_owned().into());
+            of_file()
         }
-        if let Some(file) = info.token_file.take() {
-            return Ok(Self::TokenFile(PathBuf::from(file)));
-        }
-        // As kubectl has it: other credentials of the user go before a plugin's.
-        let is_fixed = info.token.is_some() || info.username.is_some();
-        match info.exec.take() {
-            Some(exec) if !is_fixed => plugin_of(exec, cluster).map(|plugin| Self::Plugin(Box::new(plugin))),
-            Some(_) | None => Ok(Self::Fixed),
+        Renewed::Unread(_) if info.token.is_some() => of_file(),
+        Renewed::Unread(error) => Err(error),
+        Renewed::Given(Given { token, certificate, expires }) => {
+            info.token = token.map(|token| token.expose().to_owned().into());
+            let (certificate, key) = certificate.unzip();
+            info.client_certificate_data = certificate.map(|pem| STANDARD.encode(pem));
+            info.client_key_data = key.map(|pem| STANDARD.encode(pem.expose()).into());
+            Ok(expires)
         }
     }
 }
@@ -353,49 +231,6 @@ fn reason_of_kubeconfig(error: &KubeconfigError) -> String {
     }
 }
 
-/// What came of a request that did not reach an answer. No variant holds a body or a header.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TransportError {
-    /// No connection, or one that broke before the answer: worth another try.
-    #[error("{0}")]
-    Broken(String),
-    /// A connection that cannot come about: a name that does not resolve, a certificate that is not trusted.
-    #[error("{0}")]
-    Refused(String),
-    /// No answer in time.
-    #[error("no answer within {} s", .0.as_secs_f64())]
-    Silent(Duration),
-    /// The user's credentials could not be had.
-    #[error("{0}")]
-    Credentials(String),
-}
-
-/// A request's method and what goes with it.
-pub(super) struct Call {
-    /// GET, PATCH, DELETE.
-    pub(super) method: Method,
-    /// Path and query.
-    pub(super) path: String,
-    /// What may come back.
-    pub(super) accept: &'static str,
-    /// What the body is.
-    pub(super) content_type: &'static str,
-    /// The body; empty for none.
-    pub(super) body: Vec<u8>,
-}
-
-/// What a server answered.
-pub(super) struct Answer {
-    /// The status code.
-    pub(super) status: u16,
-    /// `Retry-After` in seconds, where the server asks for it.
-    pub(super) retry_after: Option<u64>,
-    /// `Date`: the server's clock.
-    pub(super) date: Option<Timestamp>,
-    /// The whole body.
-    pub(super) body: Vec<u8>,
-}
-
 /// The way to one API server. Cheap to clone.
 #[derive(Clone)]
 pub struct Transport {
@@ -459,7 +294,7 @@ impl Access {
         limits: Limits,
     ) -> Result<(kube::Client, u64), TransportError> {
         if let Some(source) = &self.source {
-            state.expires = source.renew(&mut state.info, limits).await?;
+            state.expires = take_in(&mut state.info, source.renew(limits).await?)?;
         }
         let mut config = self.config.clone();
         config.auth_info = state.info.clone();
@@ -627,12 +462,6 @@ impl Transport {
 /// What a header of an answer says.
 fn said(response: &Response<Body>, name: header::HeaderName) -> Option<&str> {
     response.headers().get(name)?.to_str().ok().map(str::trim)
-}
-
-/// The time in a `Date` header: `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn time_of(text: &str) -> Option<Timestamp> {
-    static PARSER: DateTimeParser = DateTimeParser::new();
-    PARSER.parse_timestamp(text).ok()
 }
 
 /// A connection to a port of a pod.

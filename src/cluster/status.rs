@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::client::Answer;
+use super::transport::Answer;
 use super::{Fault, FieldCause};
 
 /// How much of a server's own words is passed on.

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::address::{self, Query, Selection};
-use super::client::Call;
 use super::patience::{self, Hope, Patience};
 use super::status::{self, Privacy};
+use super::transport::Call;
 use super::{ClusterError, Fault, Request, Transport, TransportError, Trust, Watch};
 use crate::object::{GroupKind, KindInfo, Object, ObjectRef};
 use crate::plan::Conflicts;

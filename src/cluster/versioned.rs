@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::address::{self, Query};
-use super::client::Call;
+use super::transport::Call;
 use super::verbs::{Asked, JSON};
 use super::{Cluster, ClusterError, Deleted, FIELD_MANAGER, Fault, Request};
 use crate::object::Object;
