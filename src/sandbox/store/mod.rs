@@ -27,6 +27,7 @@
 //! `default` ServiceAccount and `kube-root-ca.crt`, and what a deleted object
 //! or namespace holds goes with it. Everything else is `controllers`' work.
 
+mod checks;
 mod commit;
 mod delete;
 mod feed;
