@@ -43,6 +43,14 @@ pub struct LiveCluster {
     pub unseen: BTreeMap<ObjectRef, String>,
 }
 
+impl LiveCluster {
+    /// What could not be looked into and so stays. What is being deleted already goes, whatever it holds.
+    pub fn stays_unseen(&self) -> impl Iterator<Item = &ObjectRef> {
+        let is_leaving = |object: &Object| object.get(&["metadata", "deletionTimestamp"]).is_some();
+        self.unseen.keys().filter(move |name| self.objects.get(name).is_some_and(|live| !is_leaving(live)))
+    }
+}
+
 /// What is known of a live object.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Sighting<'l> {

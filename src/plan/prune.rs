@@ -97,7 +97,7 @@ fn holding(
         return Fate::Deleted;
     }
     let is_where_the_inventory_lies = object.kind == "Namespace" && object.name == desired.mesh.namespace;
-    if let Some(other) = cluster.unseen.keys().find(|other| *other != object)
+    if let Some(other) = cluster.stays_unseen().find(|other| *other != object)
         && is_where_the_inventory_lies
     {
         return Fate::Kept(format!("is kept: the inventory in it still names {other}"));

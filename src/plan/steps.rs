@@ -87,7 +87,7 @@ pub(super) fn planned_clusters(desired: &Desired, live: &Live) -> BTreeMap<Clust
             facts: desired.clusters[name].clone(),
             uid: read.map(|cluster| cluster.uid.clone()),
             inventory: read.and_then(|cluster| cluster.inventory.clone()),
-            unseen: read.map(|cluster| cluster.unseen.keys().cloned().collect()).unwrap_or_default(),
+            unseen: read.map(|cluster| cluster.stays_unseen().cloned().collect()).unwrap_or_default(),
         }
     };
     desired.clusters.keys().map(|name| (name.clone(), planned(name))).collect()

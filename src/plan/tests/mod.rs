@@ -348,6 +348,27 @@ mod inventories {
         let said = "is kept: what it holds is not known: list pods: the server answered 503: try later";
         assert_eq!(fate(&world), (Action::Keep, Some(said.to_owned())));
 
+        // A definition that nobody could look into keeps the namespace of the inventory that names it,
+        // unless it goes already.
+        let gateways = crate::object::ObjectRef {
+            group: "apiextensions.k8s.io".to_owned(),
+            kind: "CustomResourceDefinition".to_owned(),
+            namespace: None,
+            name: "gateways.networking.istio.io".to_owned(),
+        };
+        let unseen = std::mem::take(&mut world.cluster("cluster1").unseen);
+        world.cluster("cluster1").unseen.insert(gateways.clone(), "no answer".to_owned());
+        world.cluster("cluster1").contents.insert(namespace("istio-system"), Vec::new());
+        let named =
+            "is kept: the inventory in it still names CustomResourceDefinition gateways.networking.istio.io";
+        assert_eq!(fate(&world), (Action::Keep, Some(named.to_owned())));
+        let live = world.cluster("cluster1").objects.get_mut(&gateways).unwrap();
+        live.as_map_mut()["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert_eq!(fate(&world), (Action::Delete, None));
+        let live = world.cluster("cluster1").objects.get_mut(&gateways).unwrap();
+        live.as_map_mut()["metadata"].as_object_mut().unwrap().remove("deletionTimestamp");
+        world.cluster("cluster1").unseen = unseen;
+
         let object = |value: serde_json::Value| crate::object::Object::from_value(value).unwrap();
         let uid = |world: &mut World, named: &str| {
             let objects = &world.cluster("cluster1").objects;
