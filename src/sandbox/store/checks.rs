@@ -20,6 +20,10 @@ pub(super) fn check_preconditions(
         let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}");
         return Err(ApiError::conflict(resource, live.name(), &why));
     }
+    check_version(resource, new, live)
+}
+
+fn check_version(resource: &ResourceInfo, new: &Object, live: &Object) -> Result<(), ApiError> {
     let wanted = new.text(&["metadata", "resourceVersion"]).unwrap_or_default();
     if !matches!(wanted, "" | "0") && live.text(&["metadata", "resourceVersion"]) != Some(wanted) {
         return Err(ApiError::modified(resource, live.name()));
@@ -52,8 +56,9 @@ pub(super) fn check_identity(
     check_uid(resource, patched, live)
 }
 
-/// What a patch says of the identity and the end of its object must be so.
+/// What a patch says of the identity and the end of its object must be so; first, which state it means.
 pub(super) fn check_uid(resource: &ResourceInfo, patched: &Object, live: &Object) -> Result<(), ApiError> {
+    check_version(resource, patched, live)?;
     for field in ["uid", "deletionTimestamp"] {
         let path = ["metadata", field];
         if let Some(wanted) = patched.get(&path).filter(|wanted| !wanted.is_null())

@@ -182,7 +182,6 @@ impl ClusterStore {
                 }
                 Some(live) => {
                     check_uid(&request.resource, &applied, &live)?;
-                    check_preconditions(&request.resource, &applied, &live)?;
                     let mut base = Object::clone(&live);
                     let mut managers = Managers::of(base.as_map());
                     take_metadata(&mut base, "managedFields");

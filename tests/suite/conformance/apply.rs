@@ -214,6 +214,10 @@ async fn an_apply_may_say_which_object_it_means() {
         assert_eq!(created.code, 201);
         assert_eq!(api.apply("m", &path, &with("uid", &json!("another"))).await.code, 422);
         assert_eq!(api.apply("m", &path, &with("resourceVersion", &json!("1"))).await.code, 409);
+        // A state that is no more comes before an object that is no more.
+        let mut neither = with("uid", &json!("another"));
+        neither["metadata"]["resourceVersion"] = json!("1");
+        assert_eq!(api.apply("m", &path, &neither).await.code, 409);
         let version = created.body["metadata"]["resourceVersion"].clone();
         assert_eq!(api.apply("m", &path, &with("resourceVersion", &version)).await.code, 200);
         let uid = created.body["metadata"]["uid"].clone();
