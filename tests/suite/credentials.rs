@@ -78,7 +78,7 @@ async fn head(stream: &mut TcpStream) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-const SHORT: Limits = Limits {
+pub(crate) const SHORT: Limits = Limits {
     connect: Duration::from_secs(5),
     read: Duration::from_secs(5),
     write: Duration::from_secs(5),
@@ -86,7 +86,7 @@ const SHORT: Limits = Limits {
 };
 
 /// A kubeconfig in a folder, with one context `west`, user `u`.
-fn kubeconfig(folder: &Path, cluster: &Value, user: &Value) -> PathBuf {
+pub(crate) fn kubeconfig(folder: &Path, cluster: &Value, user: &Value) -> PathBuf {
     let config = json!({
         "apiVersion": "v1", "kind": "Config",
         "clusters": [{"name": "c", "cluster": cluster}],
@@ -98,7 +98,7 @@ fn kubeconfig(folder: &Path, cluster: &Value, user: &Value) -> PathBuf {
     path
 }
 
-async fn open(file: &Path, limits: Limits) -> Result<Cluster, String> {
+pub(crate) async fn open(file: &Path, limits: Limits) -> Result<Cluster, String> {
     let contexts = Contexts::read(&[file.to_owned()]).expect("a kubeconfig");
     let transport = contexts.open("west", limits).await.map_err(|error| error.to_string())?;
     Ok(Cluster::new("west".into(), transport.server().to_owned(), transport))
@@ -110,7 +110,7 @@ async fn asked(server: &str, test: &str, user: &Value) -> Result<String, Cluster
 }
 
 /// A user whose plugin is a shell script.
-fn plugin(script: &str) -> Value {
+pub(crate) fn plugin(script: &str) -> Value {
     json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "sh", "args": ["-c", script],
         "interactiveMode": "Never"}})
 }
@@ -358,10 +358,10 @@ async fn what_kubernetes_removed_is_refused_with_what_to_use_instead() {
 }
 
 /// Where a proxy was asked to.
-type Targets = Arc<Mutex<Vec<String>>>;
+pub(crate) type Targets = Arc<Mutex<Vec<String>>>;
 
 /// A proxy that passes on what it is asked to, and remembers where to.
-async fn proxy(speaks: fn(TcpStream, Targets) -> JoinHandle<()>) -> (String, Targets) {
+pub(crate) async fn proxy(speaks: fn(TcpStream, Targets) -> JoinHandle<()>) -> (String, Targets) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
     let address = listener.local_addr().expect("an address").to_string();
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -375,7 +375,7 @@ async fn proxy(speaks: fn(TcpStream, Targets) -> JoinHandle<()>) -> (String, Tar
 }
 
 /// HTTP CONNECT, for those who know the password.
-fn tunnel(mut stream: TcpStream, asked: Targets) -> JoinHandle<()> {
+pub(crate) fn tunnel(mut stream: TcpStream, asked: Targets) -> JoinHandle<()> {
     tokio::spawn(async move {
         let Some(head) = head(&mut stream).await else { return };
         let target = head.split(' ').nth(1).expect("a target").to_owned();
@@ -388,7 +388,7 @@ fn tunnel(mut stream: TcpStream, asked: Targets) -> JoinHandle<()> {
 }
 
 /// SOCKS5 without a password.
-fn socks(mut stream: TcpStream, asked: Targets) -> JoinHandle<()> {
+pub(crate) fn socks(mut stream: TcpStream, asked: Targets) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut start = [0; 2];
         stream.read_exact(&mut start).await.expect("a greeting");

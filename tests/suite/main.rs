@@ -10,6 +10,7 @@ mod conformance;
 mod credentials;
 mod data_plane;
 mod drift;
+mod entrances;
 mod explain;
 mod faults;
 mod init;

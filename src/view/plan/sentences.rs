@@ -225,6 +225,9 @@ pub(super) fn totals(plan: &Plan) -> String {
 /// What is said of a plan that has nothing to do.
 pub(super) fn no_changes(plan: &Plan) -> String {
     let read = plan.clusters.len() - plan.unknown.len();
+    if read == 0 && !plan.unknown.is_empty() {
+        return "Nothing could be read, so there is nothing to say of any cluster.".to_owned();
+    }
     let clusters = match read {
         1 => "1 cluster is".to_owned(),
         many => format!("{many} clusters are"),
