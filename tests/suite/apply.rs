@@ -149,7 +149,7 @@ async fn a_wait_that_ends_says_what_it_saw_and_holds_back_what_depends_on_it(on:
 }
 
 async fn what_the_file_says_of_a_unit_goes_before_the_flag_for_all(on: BackEnd) {
-    let text = topology_text(SHARED) + "defaults: { timeouts: { control-plane: 1s } }\n";
+    let text = topology_text(SHARED) + "defaults: { timeouts: { control-plane: 4s } }\n";
     let mut meshes = Meshes::still_on(on, "own-timeout", desired(SHARED, &text)).await;
     meshes.options.timeout = Duration::from_secs(3600);
     let (stopper, stop) = watch::channel(Stop::Go);
@@ -165,7 +165,7 @@ async fn what_the_file_says_of_a_unit_goes_before_the_flag_for_all(on: BackEnd) 
     };
     assert_eq!(
         failure.message,
-        "cluster1/control-plane waited 1s for Deployment istio-system/istiod to be available"
+        "cluster1/control-plane waited 4s for Deployment istio-system/istiod to be available"
     );
 }
 
