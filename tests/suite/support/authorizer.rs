@@ -101,7 +101,7 @@ impl Drop for Authorizer {
     }
 }
 
-/// One request.
+/// One request, or an answer.
 struct Request {
     head: String,
     body: Vec<u8>,
@@ -205,9 +205,25 @@ async fn serve(mut client: TcpStream, upstream: String, state: Arc<Mutex<State>>
         false => request.head.replacen("\r\n", "\r\nconnection: close\r\n", 1),
     };
     let sent = [head.as_bytes(), &request.body].concat();
-    if server.write_all(&sent).await.is_ok() {
-        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+    if server.write_all(&sent).await.is_err() {
+        return;
     }
+    if request.is_upgrade() && !is_upgraded(&mut client, &mut server).await {
+        return;
+    }
+    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+}
+
+/// Passes on what the server says to the wish for a WebSocket. Where it refuses, that is all that is passed on: the
+/// connection would be taken for the next request, unseen.
+async fn is_upgraded(client: &mut TcpStream, server: &mut TcpStream) -> bool {
+    let Some(answer) = read(server).await else { return false };
+    let is_upgraded = answer.head.starts_with("HTTP/1.1 101 ");
+    let head = match is_upgraded {
+        true => answer.head,
+        false => answer.head.replacen("\r\n", "\r\nconnection: close\r\n", 1),
+    };
+    client.write_all(&[head.as_bytes(), &answer.body].concat()).await.is_ok() && is_upgraded
 }
 
 /// Whether all that a request takes is granted; else what is missing.
@@ -299,7 +315,7 @@ fn forbidden(asked: &Asked, missing: &Right) -> String {
     )
 }
 
-/// Reads one request whole.
+/// Reads one request whole, or one answer.
 async fn read(stream: &mut TcpStream) -> Option<Request> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
