@@ -5,6 +5,7 @@ mod apply;
 mod chart_language;
 mod chart_oracle;
 mod clusters;
+mod clusterz;
 mod compile;
 mod conformance;
 mod credentials;

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Weak};
 use std::time::Duration;
 
-use stolos::sandbox::RunningSandbox;
-use stolos::sandbox::controllers::Handle;
+use stolos::sandbox::controllers::{Controlled, Handle};
+use stolos::sandbox::{Processes, RunningSandbox};
 
 use super::lent::Lent;
-use super::servers::Assets;
+use super::servers::{Assets, left_out};
 
 /// Where the clusters of a mesh run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,16 @@ impl BackEnd {
             Self::Sandbox => Duration::from_secs(2),
             Self::ApiServers => Duration::from_secs(8),
         }
+    }
+
+    /// Whether what listens in Pods can be reached; a line on stderr that says so where it cannot.
+    pub(crate) fn forwards_ports(self, claim: &str) -> bool {
+        let has_kubelets = || Assets::find().is_ok_and(|assets| assets.kubelet.is_some());
+        let can = self == Self::Sandbox || has_kubelets();
+        if !can {
+            left_out(claim, "there is no portforward-kubelet, which tests/kube/build-kube builds");
+        }
+        can
     }
 
     /// Real API servers; none, and one line on stderr that says so for all claims, where there are no binaries.
@@ -52,6 +62,31 @@ impl Running {
         match self {
             Self::Sandbox { sandbox, .. } => sandbox.forget_requests(),
             Self::ApiServers(lent) => lent.forget_requests(),
+        }
+    }
+
+    /// From now on these listen in the Pods of a cluster.
+    pub(crate) fn run(&self, cluster: &str, processes: Weak<dyn Processes>) {
+        match self {
+            Self::Sandbox { sandbox, .. } => {
+                let store = sandbox.sandbox().cluster(cluster).expect("a cluster");
+                Controlled::run(&**store, processes);
+            }
+            Self::ApiServers(lent) => lent.run(cluster, processes),
+        }
+    }
+
+    /// How often a connection to a port of a Pod was asked for.
+    pub(crate) fn port_forwards(&self, cluster: &str) -> u64 {
+        match self {
+            Self::Sandbox { sandbox, .. } => {
+                let counts = sandbox.request_counts(cluster).into_iter();
+                counts.filter(|count| count.resource == "pods/portforward").map(|count| count.count).sum()
+            }
+            Self::ApiServers(lent) => {
+                let requests = lent.requests(cluster);
+                requests.iter().map(|request| u64::from(request.uri.contains("/portforward?"))).sum()
+            }
         }
     }
 

@@ -8,16 +8,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::{Value, json};
 use stolos::cluster::{Cluster, Contexts, Limits};
 use stolos::object::ObjectRef;
+use stolos::sandbox::Processes;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::dataplane::{Bare, DataPlane, Egress};
+use super::dataplane::{Bare, DataPlane, Egress, Runtime};
 use super::found::{self, Found};
 use super::servers::{Context, Raw, Request, Server, Servers, Settings, write_kubeconfig};
 
@@ -49,6 +50,7 @@ struct Set {
 struct Place {
     name: String,
     egress: Egress,
+    runtime: Runtime,
     /// What it held before anybody touched it.
     fresh: BTreeSet<ObjectRef>,
     state: State,
@@ -110,11 +112,17 @@ impl Lent {
                 id: id.clone(),
                 server: self.server(name),
                 egress: &self.place(name).egress,
+                runtime: &self.place(name).runtime,
                 cluster: Cluster::new(name.as_str().into(), self.server(name).url(), transport),
                 raw: self.raw(name).await,
             });
         }
         self.plane = Some(DataPlane::start(bare));
+    }
+
+    /// From now on these listen in a cluster's Pods, as far as its data plane runs.
+    pub(crate) fn run(&self, cluster: &str, processes: Weak<dyn Processes>) {
+        self.plane.as_ref().expect("a data plane").run(cluster, processes);
     }
 
     /// Ends the data plane, and with it what is asked beside what a test asks; none of it counts so far.
@@ -127,7 +135,7 @@ impl Lent {
 
     /// What a cluster was asked since then.
     pub(crate) fn requests(&self, cluster: &str) -> Vec<Request> {
-        self.all_requests(cluster).split_off(self.forgotten[cluster])
+        self.all_requests(cluster).split_off(self.forgotten.get(cluster).copied().unwrap_or_default())
     }
 
     fn all_requests(&self, cluster: &str) -> Vec<Request> {
@@ -160,17 +168,18 @@ impl Set {
         let mut settings = Vec::new();
         for place in 0..count {
             let name = format!("server{}", place + 1);
-            let egress = Egress::open(folder, &name);
-            settings.push(Settings { arguments: egress.arguments(), ..Settings::nth(place, &name) });
-            ways_out.push((name, egress));
+            let (egress, runtime) = (Egress::open(folder, &name), Runtime::open(folder, &name));
+            let pods = Some(runtime.socket().to_owned());
+            settings.push(Settings { arguments: egress.arguments(), pods, ..Settings::nth(place, &name) });
+            ways_out.push((name, egress, runtime));
         }
         let servers =
             Servers::start_with("meshes", settings).await.expect("a test asked whether they are there");
         let mut places = Vec::new();
-        for (name, egress) in ways_out {
+        for (name, egress, runtime) in ways_out {
             let found = found::all(&servers.raw(&name).await).await;
             let fresh = found.iter().map(Found::reference).collect();
-            places.push(Place { name, egress, fresh, state: State::Fresh });
+            places.push(Place { name, egress, runtime, fresh, state: State::Fresh });
         }
         Self { servers, places }
     }

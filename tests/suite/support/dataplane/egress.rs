@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::SocketAddr;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use serde_json::json;
 use stolos::sandbox::controllers::Handle;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 
 use super::mirror::Mirror;
@@ -34,10 +35,7 @@ pub(crate) struct Egress {
 impl Egress {
     /// Opens it, before its API server starts.
     pub(crate) fn open(folder: &Path, cluster: &str) -> Self {
-        // The path of a socket must be short; one for each folder and cluster, so that few are ever left behind.
-        let mut place = DefaultHasher::new();
-        folder.hash(&mut place);
-        let socket = std::env::temp_dir().join(format!("stolos-{:x}-{cluster}.sock", place.finish()));
+        let socket = socket_for(folder, cluster);
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).expect("a socket");
         listener.set_nonblocking(true).expect("a socket");
@@ -66,6 +64,7 @@ impl Egress {
     pub(super) fn serve(
         &self,
         cluster: &str,
+        kubelet: Option<SocketAddr>,
         controllers: &Arc<Handle>,
         mirrors: &Arc<BTreeMap<String, Arc<Mirror>>>,
     ) -> JoinHandle<()> {
@@ -78,7 +77,7 @@ impl Egress {
             while let Ok((stream, _)) = listener.accept().await {
                 let (cluster, controllers, mirrors) =
                     (cluster.clone(), Arc::clone(&controllers), Arc::clone(&mirrors));
-                calls.spawn(async move { connect(stream, &cluster, &controllers, &mirrors).await });
+                calls.spawn(async move { connect(stream, &cluster, kubelet, &controllers, &mirrors).await });
             }
         })
     }
@@ -90,14 +89,29 @@ impl Drop for Egress {
     }
 }
 
+/// The path of a socket, which must be short; one for each folder and name, so that few are ever left behind.
+pub(super) fn socket_for(folder: &Path, name: &str) -> PathBuf {
+    let mut place = DefaultHasher::new();
+    folder.hash(&mut place);
+    std::env::temp_dir().join(format!("stolos-{:x}-{name}.sock", place.finish()))
+}
+
 /// One call, to its end.
 async fn connect(
     mut stream: UnixStream,
     cluster: &str,
+    kubelet: Option<SocketAddr>,
     controllers: &Handle,
     mirrors: &BTreeMap<String, Arc<Mirror>>,
 ) -> Option<()> {
     let (address, port) = target(&mut stream).await?;
+    if let Some(kubelet) = kubelet
+        && format!("{address}:{port}") == kubelet.to_string()
+    {
+        let mut connection = TcpStream::connect(kubelet).await.ok()?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.ok()?;
+        return tokio::io::copy_bidirectional(&mut stream, &mut connection).await.ok().map(drop);
+    }
     let reached = controllers.webhook(cluster, &address, port).and_then(|webhook| {
         let acceptor = serving::acceptor(&*mirrors[webhook.cluster()], &webhook)?;
         Ok((webhook, acceptor))

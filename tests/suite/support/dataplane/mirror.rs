@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use http::Method;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use stolos::cluster::{Cluster, Seen, Selection};
 use stolos::object::{GroupKind, Object, ObjectRef};
 use stolos::sandbox::controllers::{ControlPlane, Controlled, Part};
-use stolos::sandbox::{ApiError, Reason};
+use stolos::sandbox::{ApiError, Processes, Reason};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -52,9 +52,18 @@ pub(super) struct Mirror {
     id: String,
     authority: String,
     raw: Raw,
+    nodes: Nodes,
     runtime: tokio::runtime::Handle,
     state: Mutex<State>,
     changes: watch::Sender<u64>,
+    processes: Mutex<Option<Weak<dyn Processes>>>,
+}
+
+/// Whether a cluster has nodes: then what is bound to none does not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nodes {
+    Some,
+    None,
 }
 
 #[derive(Default)]
@@ -85,15 +94,43 @@ pub(super) fn follow(mirror: &Arc<Mirror>, cluster: &Cluster) -> Vec<JoinHandle<
 }
 
 impl Mirror {
-    pub(super) fn new(name: &str, id: &str, authority: String, raw: Raw) -> Self {
+    pub(super) fn new(name: &str, id: &str, authority: String, raw: Raw, nodes: Nodes) -> Self {
         Self {
             name: name.to_owned(),
             id: id.to_owned(),
             authority,
             raw,
+            nodes,
             runtime: tokio::runtime::Handle::current(),
             state: Mutex::default(),
             changes: watch::Sender::new(0),
+            processes: Mutex::default(),
+        }
+    }
+
+    /// What listens in its Pods.
+    pub(super) fn processes(&self) -> Option<Arc<dyn Processes>> {
+        let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        processes.as_ref().and_then(Weak::upgrade)
+    }
+
+    /// The administrator's way to say anything to it.
+    pub(super) fn raw(&self) -> &Raw {
+        &self.raw
+    }
+
+    /// Its Pods, those that are bound to no node as well.
+    pub(super) fn all_pods(&self) -> Vec<Arc<Object>> {
+        let state = self.state();
+        let pods = state.objects.values().filter(|object| object.kind() == "Pod");
+        pods.map(Arc::clone).collect()
+    }
+
+    /// Whether controllers see it: a Pod that waits for a node is the scheduler's affair.
+    fn shows(&self, object: &Object) -> bool {
+        match self.nodes {
+            Nodes::Some => object.kind() != "Pod" || object.text(&["spec", "nodeName"]).is_some(),
+            Nodes::None => true,
         }
     }
 
@@ -217,7 +254,7 @@ impl Controlled for Mirror {
                 && reference.kind == kind
                 && (namespace.is_none() || reference.namespace.as_deref() == namespace)
         });
-        wanted.map(|(_, object)| Arc::clone(object)).collect()
+        wanted.map(|(_, object)| Arc::clone(object)).filter(|object| self.shows(object)).collect()
     }
 
     fn find(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Arc<Object>> {
@@ -227,7 +264,7 @@ impl Controlled for Mirror {
             namespace: namespace.map(str::to_owned),
             name: name.to_owned(),
         };
-        self.state().objects.get(&reference).cloned()
+        self.state().objects.get(&reference).filter(|object| self.shows(object)).cloned()
     }
 
     fn create(&self, object: Object, manager: &str) -> Result<Arc<Object>, ApiError> {
@@ -261,6 +298,10 @@ impl Controlled for Mirror {
             "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": object.uid()},
         });
         self.write(Method::DELETE, &path(&object.reference()), "application/json", &options).map(drop)
+    }
+
+    fn run(&self, processes: Weak<dyn Processes>) {
+        *self.processes.lock().unwrap_or_else(PoisonError::into_inner) = Some(processes);
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

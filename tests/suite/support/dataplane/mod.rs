@@ -4,27 +4,33 @@
 //! sandbox: it registers remotes, patches `caBundle`, publishes its root. What
 //! kube-controller-manager does is left to it. An API server's call to a webhook
 //! leaves it through an egress selector, as it would through konnectivity, and
-//! ends at the istiod to which the Service leads, or nowhere (`egress`).
+//! ends at the istiod to which the Service leads, or nowhere (`egress`). Where a
+//! cluster has a node, its Pods are bound to it, and its kubelet forwards to
+//! what listens in them (`runtime`).
 
 mod egress;
 mod mirror;
+mod runtime;
 mod serving;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use stolos::cluster::Cluster;
+use stolos::sandbox::Processes;
 use stolos::sandbox::controllers::{self, Controlled, Handle, Member};
 use tokio::task::JoinHandle;
 
-use super::servers::{Raw, Server};
+use super::servers::{Kubelet, Raw, Server};
 
 pub(crate) use egress::Egress;
-use mirror::Mirror;
+use mirror::{Mirror, Nodes};
+pub(crate) use runtime::Runtime;
 
 /// A data plane that runs until it is dropped.
 pub(crate) struct DataPlane {
     tasks: Vec<JoinHandle<()>>,
+    mirrors: Arc<BTreeMap<String, Arc<Mirror>>>,
     /// Dropped after the tasks that use it.
     _controllers: Arc<Handle>,
 }
@@ -38,6 +44,8 @@ pub(crate) struct Bare<'b> {
     pub(crate) server: &'b Server,
     /// The way out of its API server.
     pub(crate) egress: &'b Egress,
+    /// What runs on its node, where it has one.
+    pub(crate) runtime: &'b Runtime,
     /// The administrator's doors.
     pub(crate) cluster: Cluster,
     pub(crate) raw: Raw,
@@ -50,20 +58,29 @@ impl DataPlane {
         let mut mirrors = BTreeMap::new();
         let mut members = Vec::new();
         let mut ways_out = Vec::new();
-        for Bare { name, id, server, egress, cluster, raw } in bare {
-            let mirror = Arc::new(Mirror::new(&name, &id, server.authority(), raw));
+        for Bare { name, id, server, egress, runtime, cluster, raw } in bare {
+            let nodes = if server.kubelet().is_some() { Nodes::Some } else { Nodes::None };
+            let mirror = Arc::new(Mirror::new(&name, &id, server.authority(), raw, nodes));
             tasks.extend(mirror::follow(&mirror, &cluster));
+            if let Some(kubelet) = server.kubelet() {
+                tasks.extend([runtime::run(&mirror, kubelet.node()), runtime.serve(&mirror)]);
+            }
             let controlled: Arc<dyn Controlled> = Arc::<Mirror>::clone(&mirror);
             members.push(Member { cluster: controlled, servers: vec![server.url().to_owned()] });
             mirrors.insert(name.clone(), mirror);
-            ways_out.push((name, egress));
+            ways_out.push((name, egress, server.kubelet().map(Kubelet::address)));
         }
         let controllers = Arc::new(controllers::start(members));
         let mirrors = Arc::new(mirrors);
-        for (name, egress) in ways_out {
-            tasks.push(egress.serve(&name, &controllers, &mirrors));
+        for (name, egress, kubelet) in ways_out {
+            tasks.push(egress.serve(&name, kubelet, &controllers, &mirrors));
         }
-        Self { tasks, _controllers: controllers }
+        Self { tasks, mirrors, _controllers: controllers }
+    }
+
+    /// From now on these listen in a cluster's Pods.
+    pub(crate) fn run(&self, cluster: &str, processes: Weak<dyn Processes>) {
+        self.mirrors[cluster].run(processes);
     }
 }
 

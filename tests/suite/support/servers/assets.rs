@@ -10,6 +10,8 @@ pub(crate) struct Assets {
     pub(crate) apiserver: PathBuf,
     pub(crate) controller_manager: PathBuf,
     pub(crate) kubectl: PathBuf,
+    /// Our own, which nobody else's folder has.
+    pub(crate) kubelet: Option<PathBuf>,
 }
 
 impl Assets {
@@ -31,6 +33,7 @@ impl Assets {
             apiserver: binary("kube-apiserver")?,
             controller_manager: binary("kube-controller-manager")?,
             kubectl: binary("kubectl")?,
+            kubelet: binary("portforward-kubelet").ok(),
         })
     }
 

@@ -17,7 +17,8 @@
 //! ```
 //!
 //! What holds: RBAC is on, an administrator is `admin` of `system:masters`, service CIDRs are distinct, the
-//! controllers are those of [`CONTROLLERS`] (no scheduler, no kubelet, no load balancers: nothing of a data plane).
+//! controllers are those of [`CONTROLLERS`] (no scheduler, no load balancers: nothing of a data plane). A cluster whose
+//! Pods somebody runs has one node, with a kubelet that forwards ports ([`Settings::pods`]).
 //! At most two sets run at a time. Every process is ended by its own pid when the set is dropped, and by the kernel
 //! when the test runner is killed, where `setpriv` is there to ask for that. All files are below `target/tmp`.
 //! This module needs nothing else of the suite, so that a benchmark can take it in by its path.
@@ -28,6 +29,7 @@ mod assets;
 mod audit;
 mod authority;
 mod kubeconfig;
+mod kubelet;
 mod process;
 mod raw;
 mod server;
@@ -47,6 +49,7 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 pub(crate) use assets::{Assets, left_out};
 pub(crate) use audit::Request;
 pub(crate) use kubeconfig::{Context, write as write_kubeconfig};
+pub(crate) use kubelet::Kubelet;
 pub(crate) use process::free_port;
 pub(crate) use raw::{Answer, Raw, Watched};
 pub(crate) use server::Server;
@@ -92,6 +95,9 @@ pub(crate) struct Settings {
     pub(crate) controllers: Vec<String>,
     /// Further arguments of its API server.
     pub(crate) arguments: Vec<String>,
+    /// The socket of whoever runs its Pods, where its kubelet asks for what listens in them. Without one, or where
+    /// the kubelet was not built, it has no node.
+    pub(crate) pods: Option<PathBuf>,
 }
 
 /// Somebody other than the administrator.
@@ -125,6 +131,7 @@ impl Settings {
             services: format!("10.{}.0.0/16", 96 + place),
             controllers: CONTROLLERS.iter().map(|&name| name.to_owned()).collect(),
             arguments: Vec::new(),
+            pods: None,
         }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::assets::Assets;
 use super::authority::{Authority, Pair, key};
 use super::kubeconfig::{self, Context};
+use super::kubelet::Kubelet;
 use super::process::{Process, free_port};
 use super::raw::Raw;
 use super::{Settings, audit, encoded};
@@ -31,6 +32,7 @@ pub(crate) struct Server {
     // Before the API server, so that they go first; none until that is ready, for which they wait 10 s only.
     controllers: Mutex<Option<Process>>,
     api: Mutex<Process>,
+    kubelet: Option<Kubelet>,
 }
 
 impl Server {
@@ -43,7 +45,13 @@ impl Server {
             IpAddr::V6(address) => format!("https://[{address}]:{port}"),
         };
         let authority = Authority::new(&format!("{} test authority", settings.name));
-        let arguments = api_arguments(folder, &settings, port, etcd, &authority);
+        let mut arguments = api_arguments(folder, &settings, port, etcd, &authority);
+        let kubelet = assets.kubelet.as_deref().zip(settings.pods.as_deref());
+        let kubelet =
+            kubelet.map(|(binary, pods)| Kubelet::start(binary, folder, &settings, &authority, pods));
+        if kubelet.is_some() {
+            arguments.extend(Kubelet::arguments(folder));
+        }
         let api_command = (assets.apiserver.clone(), arguments);
         let api = start("kube-apiserver", &api_command, folder);
         let manager = user(&authority.client("system:kube-controller-manager", None));
@@ -66,6 +74,7 @@ impl Server {
             controllers_command: (assets.controller_manager.clone(), arguments),
             controllers: Mutex::new(None),
             api: Mutex::new(api),
+            kubelet,
         }
     }
 
@@ -99,6 +108,11 @@ impl Server {
         user(&self.authority.client(name, group))
     }
 
+    /// The kubelet of its node, where it has one.
+    pub(crate) fn kubelet(&self) -> Option<&Kubelet> {
+        self.kubelet.as_ref()
+    }
+
     /// What its API server said.
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.join("kube-apiserver.log")
@@ -118,7 +132,8 @@ impl Server {
 
     pub(super) fn pids(&self) -> Vec<u32> {
         let controllers = lock(&self.controllers).as_ref().map(Process::pid);
-        controllers.into_iter().chain([lock(&self.api).pid()]).collect()
+        let kubelet = self.kubelet.as_ref().map(Kubelet::pid);
+        controllers.into_iter().chain([lock(&self.api).pid()]).chain(kubelet).collect()
     }
 
     /// Waits until the API server is ready and its controllers have done what they do first.
@@ -148,6 +163,12 @@ impl Server {
             // The first of the paths needs no controller.
             let start = || start("kube-controller-manager", &self.controllers_command, &self.folder);
             lock(&self.controllers).get_or_insert_with(start);
+        }
+        if let Some(kubelet) = &self.kubelet {
+            let node = kubelet.registration();
+            let answer = raw.ask(Method::POST, "/api/v1/nodes", "application/json", &node).await;
+            // It is there already where the API server has come back.
+            assert!(matches!(answer.code, 201 | 409), "{answer:?}");
         }
     }
 }
