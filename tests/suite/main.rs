@@ -19,6 +19,7 @@ mod invalid;
 mod killed;
 mod lease;
 mod no_false_diffs;
+mod real_addresses;
 mod rights;
 mod run;
 mod saved;

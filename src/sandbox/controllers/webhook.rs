@@ -37,9 +37,22 @@ impl Handle {
             port: i64::from(port),
         };
         let istiods = super::istiod::running(world);
-        let istiod = world.istiod_behind(call, &istiods)?.clone();
-        let cluster = world.members[istiod.cluster].cluster.name().to_owned();
-        Ok(Webhook { istiod, cluster })
+        Ok(self.webhook_of(world.istiod_behind(call, &istiods)?))
+    }
+
+    /// The istiod that a connection to an external address of a Service reaches which asks for an istiod of
+    /// a namespace by its name (SNI), or what the caller sees instead.
+    pub fn webhook_at(&self, address: &str, port: u16, namespace: &str) -> Result<Webhook, String> {
+        let world = &self.world;
+        let istiods = super::istiod::running(world);
+        // From where it comes matters only for addresses that no Service has.
+        let caller = 0;
+        Ok(self.webhook_of(world.istiod_at(caller, namespace, address, i64::from(port), &istiods)?))
+    }
+
+    fn webhook_of(&self, istiod: &Istiod) -> Webhook {
+        let cluster = self.world.members[istiod.cluster].cluster.name().to_owned();
+        Webhook { istiod: istiod.clone(), cluster }
     }
 }
 

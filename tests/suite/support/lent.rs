@@ -18,7 +18,7 @@ use stolos::object::ObjectRef;
 use stolos::sandbox::Processes;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::dataplane::{Bare, DataPlane, Egress, Runtime};
+use super::dataplane::{Bare, DataPlane, Egress, Runtime, WayOut};
 use super::found::{self, Found};
 use super::servers::{Context, Raw, Request, Server, Servers, Settings, write_kubeconfig};
 
@@ -111,7 +111,7 @@ impl Lent {
                 name: name.clone(),
                 id: id.clone(),
                 server: self.server(name),
-                egress: &self.place(name).egress,
+                way_out: WayOut::Egress(&self.place(name).egress),
                 runtime: &self.place(name).runtime,
                 cluster: Cluster::new(name.as_str().into(), self.server(name).url(), transport),
                 raw: self.raw(name).await,

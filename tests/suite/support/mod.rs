@@ -11,6 +11,7 @@ pub(crate) mod helm;
 pub(crate) mod lent;
 pub(crate) mod matrix;
 pub(crate) mod meshes;
+pub(crate) mod namespace;
 pub(crate) mod official;
 pub(crate) mod relay;
 pub(crate) mod servers;

@@ -4,12 +4,14 @@
 //! sandbox: it registers remotes, patches `caBundle`, publishes its root. What
 //! kube-controller-manager does is left to it. An API server's call to a webhook
 //! leaves it through an egress selector, as it would through konnectivity, and
-//! ends at the istiod to which the Service leads, or nowhere (`egress`). Where a
+//! ends at the istiod to which the Service leads, or nowhere (`egress`); in a
+//! network whose addresses are real it goes there (`network`). Where a
 //! cluster has a node, its Pods are bound to it, and its kubelet forwards to
 //! what listens in them (`runtime`).
 
 mod egress;
 mod mirror;
+mod network;
 mod runtime;
 mod serving;
 
@@ -25,6 +27,7 @@ use super::servers::{Kubelet, Raw, Server};
 
 pub(crate) use egress::Egress;
 use mirror::{Mirror, Nodes};
+pub(crate) use network::{Heard, Network};
 pub(crate) use runtime::Runtime;
 
 /// A data plane that runs until it is dropped.
@@ -35,6 +38,15 @@ pub(crate) struct DataPlane {
     _controllers: Arc<Handle>,
 }
 
+/// Where the calls of an API server to what runs in its cluster go.
+#[derive(Clone, Copy)]
+pub(crate) enum WayOut<'b> {
+    /// Through a proxy.
+    Egress(&'b Egress),
+    /// To addresses that are real.
+    Network(&'b Network),
+}
+
 /// A cluster that gets a data plane.
 pub(crate) struct Bare<'b> {
     /// Its name in the topology.
@@ -42,8 +54,8 @@ pub(crate) struct Bare<'b> {
     /// Its ID in the mesh.
     pub(crate) id: String,
     pub(crate) server: &'b Server,
-    /// The way out of its API server.
-    pub(crate) egress: &'b Egress,
+    /// Where the calls of its API server go.
+    pub(crate) way_out: WayOut<'b>,
     /// What runs on its node, where it has one.
     pub(crate) runtime: &'b Runtime,
     /// The administrator's doors.
@@ -58,7 +70,7 @@ impl DataPlane {
         let mut mirrors = BTreeMap::new();
         let mut members = Vec::new();
         let mut ways_out = Vec::new();
-        for Bare { name, id, server, egress, runtime, cluster, raw } in bare {
+        for Bare { name, id, server, way_out, runtime, cluster, raw } in bare {
             let nodes = if server.kubelet().is_some() { Nodes::Some } else { Nodes::None };
             let mirror = Arc::new(Mirror::new(&name, &id, server.authority(), raw, nodes));
             tasks.extend(mirror::follow(&mirror, &cluster));
@@ -68,12 +80,15 @@ impl DataPlane {
             let controlled: Arc<dyn Controlled> = Arc::<Mirror>::clone(&mirror);
             members.push(Member { cluster: controlled, servers: vec![server.url().to_owned()] });
             mirrors.insert(name.clone(), mirror);
-            ways_out.push((name, egress, server.kubelet().map(Kubelet::address)));
+            ways_out.push((name, way_out, server.kubelet().map(Kubelet::address)));
         }
         let controllers = Arc::new(controllers::start(members));
         let mirrors = Arc::new(mirrors);
-        for (name, egress, kubelet) in ways_out {
-            tasks.push(egress.serve(&name, kubelet, &controllers, &mirrors));
+        for (name, way_out, kubelet) in ways_out {
+            tasks.push(match way_out {
+                WayOut::Egress(egress) => egress.serve(&name, kubelet, &controllers, &mirrors),
+                WayOut::Network(network) => network.serve(&name, &controllers, &mirrors),
+            });
         }
         Self { tasks, mirrors, _controllers: controllers }
     }

@@ -19,12 +19,13 @@ use rcgen::{CertificateParams, Issuer, KeyPair};
 use serde_json::{Value, json};
 use stolos::object::Object;
 use stolos::sandbox::controllers::{Controlled, Webhook};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ServerConfig, version};
+use tokio_rustls::server::TlsStream;
 
 /// TLS as an istiod speaks it; why it cannot, as the caller sees it.
 pub(super) fn acceptor(home: &dyn Controlled, webhook: &Webhook) -> Result<TlsAcceptor, String> {
@@ -61,12 +62,15 @@ fn bundle(home: &dyn Controlled, namespace: &str) -> Option<(String, String, Str
     Some((text("ca-cert.pem")?, text("cert-chain.pem").unwrap_or_default(), text("ca-key.pem")?))
 }
 
-/// Answers one call.
-pub(super) async fn answer(stream: UnixStream, acceptor: TlsAcceptor, webhook: Webhook) -> Option<()> {
-    // A caller that does not trust the certificate ends here.
-    let stream = acceptor.accept(stream).await.ok()?;
+/// Answers one call, and tells its path as soon as it has come.
+pub(super) async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    stream: TlsStream<S>,
+    webhook: Webhook,
+    heard: impl Fn(&str),
+) -> Option<()> {
     let webhook = Arc::new(webhook);
     let service = service_fn(move |request: Request<Incoming>| {
+        heard(request.uri().path());
         let webhook = Arc::clone(&webhook);
         async move { Ok::<_, Infallible>(reply(request, &webhook).await) }
     });
