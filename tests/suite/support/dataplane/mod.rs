@@ -75,7 +75,12 @@ impl DataPlane {
             let mirror = Arc::new(Mirror::new(&name, &id, server.authority(), raw, nodes));
             tasks.extend(mirror::follow(&mirror, &cluster));
             if let Some(kubelet) = server.kubelet() {
-                tasks.extend([runtime::run(&mirror, kubelet.node()), runtime.serve(&mirror)]);
+                let network = match way_out {
+                    WayOut::Egress(_) => None,
+                    WayOut::Network(network) => Some(network),
+                };
+                tasks.push(runtime::run(&mirror, kubelet.node(), network));
+                tasks.push(runtime.serve(&mirror));
             }
             let controlled: Arc<dyn Controlled> = Arc::<Mirror>::clone(&mirror);
             members.push(Member { cluster: controlled, servers: vec![server.url().to_owned()] });

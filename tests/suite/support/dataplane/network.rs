@@ -1,45 +1,50 @@
 //! What listens at the addresses of a cluster where those are real: its Services' cluster IPs, as kube-proxy makes
-//! them, and its load balancers.
+//! them, its load balancers, its gateways' Pods and its istiods'.
 //!
-//! A connection to the cluster IP of a Service that has Pods ends there, at the istiod that runs in them. One to a
-//! Service without a selector goes on, over TCP, to the first address of its EndpointSlices. A load balancer reads
-//! for whom a TLS connection asks, as its gateway does, and the istiod that the gateway passes it on to answers.
+//! Each passes a connection on to the next over TCP, as the objects say that lie there: a cluster IP and a load
+//! balancer to an endpoint of their Service, a gateway to the istiod for which the connection asks by name and that its
+//! configuration leads to. An istiod answers. Whom nothing leads on closes the connection.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 use stolos::object::Object;
-use stolos::sandbox::controllers::{Controlled as _, Handle, Webhook};
-use tokio::net::{TcpListener, TcpStream};
+use stolos::sandbox::controllers::{Controlled as _, Handle};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::rustls::server::Acceptor;
-use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::mirror::Mirror;
 use super::serving;
 
 /// How long a connection goes on to where nobody answers.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long until a greeting is looked at again that had not come whole.
+const PAUSE: Duration = Duration::from_millis(5);
+/// Istiod's port for webhooks, at its Service.
+const HTTPS: u16 = 443;
+/// The longest greeting of TLS.
+const LONGEST: usize = 16 * 1024;
 
 /// The network of all clusters; it knows what came over it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Network {
     heard: Arc<Mutex<Vec<Heard>>>,
+    /// Over which addresses a connection came so far, by whom its next one sees.
+    ways: Arc<Mutex<BTreeMap<SocketAddr, Vec<SocketAddr>>>>,
+    pods: Arc<AtomicU16>,
 }
 
 /// A call that reached an istiod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Heard {
-    /// Where it was received.
-    pub(crate) at: SocketAddr,
-    /// In which cluster that istiod runs.
-    pub(crate) istiod_of: String,
-    /// Whom it asked for.
-    pub(crate) server_name: String,
+    /// The addresses at which it was received, the istiod's last.
+    pub(crate) way: Vec<SocketAddr>,
     /// `/inject/cluster/cluster2/net/network2`.
     pub(crate) path: String,
 }
@@ -47,8 +52,12 @@ pub(crate) struct Heard {
 /// What listens at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Listens {
-    ClusterIp,
-    LoadBalancer,
+    /// Kube-proxy, or a load balancer: for this place of a Service.
+    Service,
+    /// A gateway's proxy, for what comes to this external place of its Service.
+    Gateway(SocketAddr),
+    /// An istiod, for what comes to this internal place of its Service.
+    Istiod(SocketAddr),
 }
 
 /// One cluster's part of the network.
@@ -63,10 +72,16 @@ struct Part {
 impl Network {
     /// All calls that reached an istiod so far, in the order in which they came.
     pub(crate) fn heard(&self) -> Vec<Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.heard).clone()
     }
 
-    /// Listens wherever a cluster's Services say, as long as the task runs.
+    /// An address for a new Pod, which no other of any cluster has.
+    pub(super) fn next_pod(&self) -> IpAddr {
+        let [high, low] = self.pods.fetch_add(1, Ordering::Relaxed).wrapping_add(1).to_be_bytes();
+        Ipv4Addr::new(10, 244, high, low).into()
+    }
+
+    /// Listens wherever a cluster's objects say, as long as the task runs.
     pub(super) fn serve(
         &self,
         cluster: &str,
@@ -80,7 +95,7 @@ impl Network {
             mirrors: Arc::clone(mirrors),
         };
         tokio::spawn(async move {
-            let mut changes = part.mirror().changes();
+            let mut changes = part.mirrors[&part.cluster].changes();
             let mut open: BTreeMap<SocketAddr, JoinSet<()>> = BTreeMap::new();
             loop {
                 changes.borrow_and_update();
@@ -99,27 +114,43 @@ impl Network {
             }
         })
     }
+
+    /// Passes a connection on; the next one knows over which addresses it came.
+    async fn pass_on(&self, mut stream: TcpStream, way: Vec<SocketAddr>, next: SocketAddr) -> Option<()> {
+        let socket = TcpSocket::new_v4().ok()?;
+        // Bound first, so that the next one can be told before it is reached.
+        socket.bind(SocketAddr::new(way.last()?.ip(), 0)).ok()?;
+        lock(&self.ways).insert(socket.local_addr().ok()?, way);
+        let connecting = tokio::time::timeout(PATIENCE, socket.connect(next));
+        let mut connection = connecting.await.ok()?.ok()?;
+        tokio::io::copy_bidirectional(&mut stream, &mut connection).await.ok().map(drop)
+    }
 }
 
 impl Part {
-    fn mirror(&self) -> &Mirror {
-        &self.mirrors[&self.cluster]
-    }
-
     /// Where somebody listens.
     fn wanted(&self) -> BTreeMap<SocketAddr, Listens> {
+        let mirror = &self.mirrors[&self.cluster];
         let mut wanted = BTreeMap::new();
-        for service in self.mirror().list("", "Service", None) {
-            let ingress = list(service.get(&["status", "loadBalancer", "ingress"]));
-            let external = ingress.iter().filter_map(|point| point["ip"].as_str());
-            let external = external.map(|address| (address, Listens::LoadBalancer));
-            let internal = service.text(&["spec", "clusterIP"]).map(|address| (address, Listens::ClusterIp));
-            for (address, listens) in internal.into_iter().chain(external) {
-                // A headless one's is `None`.
-                let Ok(address) = address.parse::<IpAddr>() else { continue };
-                for port in ports(&service) {
-                    wanted.insert(SocketAddr::new(address, port), listens);
+        for service in mirror.list("", "Service", None) {
+            // A headless one's is `None`.
+            let internal = service.text(&["spec", "clusterIP"]).and_then(|ip| ip.parse().ok());
+            let Some(internal): Option<IpAddr> = internal else { continue };
+            let ingress = list(service.get(&["status", "loadBalancer", "ingress"])).first();
+            let external: Option<IpAddr> = ingress.and_then(|point| point["ip"].as_str()?.parse().ok());
+            for port in ports(&service) {
+                let addresses = external.into_iter().chain([internal]);
+                let places = addresses.map(|ip| SocketAddr::new(ip, port));
+                wanted.extend(places.map(|place| (place, Listens::Service)));
+                if service.get(&["spec", "selector"]).is_none() {
+                    continue;
                 }
+                let behind = match external {
+                    Some(ip) => Listens::Gateway(SocketAddr::new(ip, port)),
+                    None if port == HTTPS => Listens::Istiod(SocketAddr::new(internal, port)),
+                    None => continue,
+                };
+                wanted.extend(endpoints(mirror, &service, port).into_iter().map(|place| (place, behind)));
             }
         }
         wanted
@@ -127,82 +158,98 @@ impl Part {
 
     async fn accept(self, listener: TcpListener, address: SocketAddr, listens: Listens) {
         let mut connections = JoinSet::new();
-        while let Ok((stream, _)) = listener.accept().await {
+        while let Ok((stream, from)) = listener.accept().await {
+            let mut way = lock(&self.network.ways).remove(&from).unwrap_or_default();
+            way.push(address);
             let part = self.clone();
             connections.spawn(async move {
                 match listens {
-                    Listens::ClusterIp => part.proxy(stream, address).await,
-                    Listens::LoadBalancer => part.balance(stream, address).await,
+                    Listens::Service => part.balance(stream, way).await,
+                    Listens::Gateway(place) => part.route(stream, way, place).await,
+                    Listens::Istiod(place) => part.answer(stream, way, place).await,
                 }
             });
         }
     }
 
-    /// What kube-proxy does with a connection to a cluster IP.
-    async fn proxy(&self, mut stream: TcpStream, address: SocketAddr) -> Option<()> {
-        let ip = address.ip().to_string();
-        let services = self.mirror().list("", "Service", None);
-        let service = services.iter().find(|service| service.text(&["spec", "clusterIP"]) == Some(&ip))?;
-        if service.get(&["spec", "selector"]).is_some() {
-            let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.ok()?;
-            return self
-                .answer(start, address, self.controllers.webhook(&self.cluster, &ip, address.port()))
-                .await;
-        }
-        let next = self.endpoint(service, address.port())?;
-        let connecting = tokio::time::timeout(PATIENCE, TcpStream::connect(next));
-        let mut connection = connecting.await.ok()?.ok()?;
-        tokio::io::copy_bidirectional(&mut stream, &mut connection).await.ok().map(drop)
+    /// What kube-proxy and a load balancer do.
+    async fn balance(&self, stream: TcpStream, way: Vec<SocketAddr>) -> Option<()> {
+        let mirror = &self.mirrors[&self.cluster];
+        let place = way.last()?;
+        let ip = place.ip().to_string();
+        let services = mirror.list("", "Service", None);
+        let service = services.iter().find(|service| {
+            let ingress = list(service.get(&["status", "loadBalancer", "ingress"]));
+            service.text(&["spec", "clusterIP"]) == Some(&ip)
+                || ingress.iter().any(|point| point["ip"] == *ip)
+        })?;
+        let next = endpoints(mirror, service, place.port()).into_iter().next()?;
+        self.network.pass_on(stream, way, next).await
     }
 
-    /// What a load balancer and the gateway behind it do with a TLS connection.
-    async fn balance(&self, stream: TcpStream, address: SocketAddr) -> Option<()> {
-        let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.ok()?;
-        let namespace = start.client_hello().server_name()?.split('.').nth(1)?.to_owned();
-        let reached = self.controllers.webhook_at(&address.ip().to_string(), address.port(), &namespace);
-        self.answer(start, address, reached).await
-    }
-
-    /// The istiod that was reached answers; a connection that reached none is closed.
-    async fn answer(
-        &self,
-        start: StartHandshake<TcpStream>,
-        at: SocketAddr,
-        reached: Result<Webhook, String>,
-    ) -> Option<()> {
+    /// What a gateway does with a TLS connection that is not for itself.
+    async fn route(&self, stream: TcpStream, way: Vec<SocketAddr>, place: SocketAddr) -> Option<()> {
+        let name = server_name(&stream).await?;
+        let namespace = name.split('.').nth(1)?;
+        let reached = self.controllers.webhook_at(&place.ip().to_string(), place.port(), namespace);
         let webhook = reached.ok()?;
-        let server_name = start.client_hello().server_name().unwrap_or_default().to_owned();
+        let mirror = &self.mirrors[webhook.cluster()];
+        let services = mirror.list("", "Service", Some(webhook.namespace()));
+        let istiod = services.iter().find(|service| Some(service.name()) == name.split('.').next())?;
+        let next = endpoints(mirror, istiod, HTTPS).into_iter().next()?;
+        self.network.pass_on(stream, way, next).await
+    }
+
+    async fn answer(&self, stream: TcpStream, way: Vec<SocketAddr>, place: SocketAddr) -> Option<()> {
+        let reached = self.controllers.webhook(&self.cluster, &place.ip().to_string(), place.port());
+        let webhook = reached.ok()?;
         let acceptor = serving::acceptor(&*self.mirrors[webhook.cluster()], &webhook).ok()?;
         // A caller that does not trust the certificate ends here.
-        let stream = start.into_stream(Arc::clone(acceptor.config())).await.ok()?;
-        let (istiod_of, heard) = (webhook.cluster().to_owned(), &self.network.heard);
-        let note = move |path: &str| {
-            let (istiod_of, server_name) = (istiod_of.clone(), server_name.clone());
-            let call = Heard { at, istiod_of, server_name, path: path.to_owned() };
-            heard.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        let stream = acceptor.accept(stream).await.ok()?;
+        let note = |path: &str| {
+            lock(&self.network.heard).push(Heard { way: way.clone(), path: path.to_owned() });
         };
         serving::answer(stream, webhook, note).await
     }
+}
 
-    /// The first address behind a Service without a selector, for one of its ports.
-    fn endpoint(&self, service: &Object, port: u16) -> Option<SocketAddr> {
-        let ports = list(service.get(&["spec", "ports"]));
-        let name = &ports.iter().find(|one| one["port"] == port)?["name"];
-        let slices = self.mirror().list("discovery.k8s.io", "EndpointSlice", service.namespace());
-        let own =
-            slices.iter().filter(|slice| slice.label("kubernetes.io/service-name") == Some(service.name()));
-        own.flat_map(|slice| {
-            let ports = list(slice.get(&["ports"])).iter().filter(|one| one["name"] == *name);
-            let addresses = list(slice.get(&["endpoints"])).iter().flat_map(|one| list(one.get("addresses")));
-            let addresses = addresses.filter_map(|address| address.as_str()?.parse::<IpAddr>().ok());
-            let addresses: Vec<IpAddr> = addresses.collect();
-            ports
-                .filter_map(|one| u16::try_from(one["port"].as_u64()?).ok())
-                .flat_map(|port| addresses.iter().map(move |address| SocketAddr::new(*address, port)))
-                .collect::<Vec<_>>()
-        })
-        .next()
+/// For whom a TLS connection asks; what it said stays to be read.
+async fn server_name(stream: &TcpStream) -> Option<String> {
+    let mut hello = vec![0; LONGEST];
+    let read = async {
+        loop {
+            let length = stream.peek(&mut hello).await.ok().filter(|length| *length > 0)?;
+            let mut acceptor = Acceptor::default();
+            acceptor.read_tls(&mut &hello[..length]).ok()?;
+            if let Some(accepted) = acceptor.accept().ok()? {
+                return accepted.client_hello().server_name().map(str::to_owned);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, read).await.ok().flatten()
+}
+
+/// The ready addresses behind a port of a Service.
+fn endpoints(mirror: &Mirror, service: &Object, port: u16) -> Vec<SocketAddr> {
+    let ports = list(service.get(&["spec", "ports"]));
+    let Some(port) = ports.iter().find(|one| one["port"] == port) else { return Vec::new() };
+    let mut found = Vec::new();
+    for slice in mirror.list("discovery.k8s.io", "EndpointSlice", service.namespace()) {
+        if slice.label("kubernetes.io/service-name") != Some(service.name()) {
+            continue;
+        }
+        let of_port = list(slice.get(&["ports"])).iter().find(|one| one["name"] == port["name"]);
+        let Some(number) = of_port.and_then(|one| u16::try_from(one["port"].as_u64()?).ok()) else {
+            continue;
+        };
+        let endpoints = list(slice.get(&["endpoints"])).iter();
+        let ready = endpoints.filter(|endpoint| endpoint["conditions"]["ready"] != false);
+        let addresses = ready.flat_map(|endpoint| list(endpoint.get("addresses")));
+        let addresses = addresses.filter_map(|address| address.as_str()?.parse::<IpAddr>().ok());
+        found.extend(addresses.map(|address| SocketAddr::new(address, number)));
     }
+    found
 }
 
 /// The TCP ports of a Service.
@@ -214,4 +261,8 @@ fn ports(service: &Object) -> Vec<u16> {
 
 fn list(value: Option<&Value>) -> &[Value] {
     value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -27,8 +27,10 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::egress::socket_for;
 use super::mirror::Mirror;
+use super::network::Network;
 
 const JSON: &str = "application/json";
+const MERGE: &str = "application/merge-patch+json";
 /// The longest line of a kubelet.
 const LONGEST: usize = 1024;
 /// How long until a Pod whose write was refused is looked at again.
@@ -115,9 +117,10 @@ async fn connect(mut stream: UnixStream, mirror: &Mirror) -> Option<()> {
     http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service).await.ok()
 }
 
-/// Binds Pods to a node and lets those go that are told to, as a scheduler and a kubelet do.
-pub(super) fn run(mirror: &Arc<Mirror>, node: &str) -> JoinHandle<()> {
-    let (mirror, node) = (Arc::clone(mirror), node.to_owned());
+/// Binds Pods to a node and lets those go that are told to, as a scheduler and a kubelet do. In a network they get
+/// addresses.
+pub(super) fn run(mirror: &Arc<Mirror>, node: &str, network: Option<&Network>) -> JoinHandle<()> {
+    let (mirror, node, network) = (Arc::clone(mirror), node.to_owned(), network.cloned());
     tokio::spawn(async move {
         let mut changes = mirror.changes();
         // By UID and what was done: a watch tells of it later.
@@ -126,12 +129,13 @@ pub(super) fn run(mirror: &Arc<Mirror>, node: &str) -> JoinHandle<()> {
             changes.borrow_and_update();
             let mut has_failed = false;
             for pod in mirror.all_pods() {
-                let Some((what, method, path, body)) = owed(&pod, &node) else { continue };
-                let deed = (pod.uid().unwrap_or_default().to_owned(), what);
+                let Some(owed) = owed(&pod, network.as_ref()) else { continue };
+                let deed = (pod.uid().unwrap_or_default().to_owned(), owed);
                 if done.contains(&deed) {
                     continue;
                 }
-                match mirror.raw().send(method, &path, JSON, body.to_string().into_bytes()).await {
+                let (method, path, media_type, body) = paid(&pod, &node, network.as_ref(), owed);
+                match mirror.raw().send(method, &path, media_type, body.to_string().into_bytes()).await {
                     Ok(answer) if matches!(answer.code, 200..=299 | 404 | 409) => drop(done.insert(deed)),
                     Ok(_) | Err(_) => has_failed = true,
                 }
@@ -145,23 +149,52 @@ pub(super) fn run(mirror: &Arc<Mirror>, node: &str) -> JoinHandle<()> {
     })
 }
 
-/// What a Pod is owed: a node, or its end.
-fn owed(pod: &Object, node: &str) -> Option<(&'static str, Method, String, Value)> {
+/// What is done for a Pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Owed {
+    Node,
+    Address,
+    End,
+}
+
+fn owed(pod: &Object, network: Option<&Network>) -> Option<Owed> {
+    if pod.get(&["metadata", "deletionTimestamp"]).is_some() {
+        return Some(Owed::End);
+    }
+    if pod.text(&["spec", "nodeName"]).is_none() {
+        return Some(Owed::Node);
+    }
+    (network.is_some() && pod.text(&["status", "podIP"]).is_none()).then_some(Owed::Address)
+}
+
+/// The request that does it: method, path, media type and body.
+fn paid(
+    pod: &Object,
+    node: &str,
+    network: Option<&Network>,
+    owed: Owed,
+) -> (Method, String, &'static str, Value) {
     let (name, namespace) = (pod.name(), pod.namespace().unwrap_or_default());
     let path = format!("/api/v1/namespaces/{namespace}/pods/{name}");
-    if pod.get(&["metadata", "deletionTimestamp"]).is_some() {
-        let now = json!({
-            "apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0,
-            "preconditions": {"uid": pod.uid()},
-        });
-        return Some(("ended", Method::DELETE, path, now));
+    match owed {
+        Owed::Node => {
+            let binding = json!({
+                "apiVersion": "v1", "kind": "Binding", "metadata": {"name": name, "uid": pod.uid()},
+                "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+            });
+            (Method::POST, format!("{path}/binding"), JSON, binding)
+        }
+        Owed::Address => {
+            let ip = network.map(|network| network.next_pod().to_string());
+            let status = json!({"status": {"podIP": ip, "podIPs": [{"ip": ip}]}});
+            (Method::PATCH, format!("{path}/status"), MERGE, status)
+        }
+        Owed::End => {
+            let now = json!({
+                "apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0,
+                "preconditions": {"uid": pod.uid()},
+            });
+            (Method::DELETE, path, JSON, now)
+        }
     }
-    if pod.text(&["spec", "nodeName"]).is_some() {
-        return None;
-    }
-    let binding = json!({
-        "apiVersion": "v1", "kind": "Binding", "metadata": {"name": name, "uid": pod.uid()},
-        "target": {"apiVersion": "v1", "kind": "Node", "name": node},
-    });
-    Some(("bound", Method::POST, format!("{path}/binding"), binding))
 }
