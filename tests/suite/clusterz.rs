@@ -2,10 +2,13 @@
 //! a remote secret, and what is said where it cannot be asked.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use http::Method;
 use serde_json::{Value, json};
 use stolos::apply::{Event, StepOutcome};
 use stolos::cluster::{Cluster, ClusterError, Fault, Limits, Selection, Transport};
@@ -18,6 +21,7 @@ use stolos::view::progress::Progress;
 
 use crate::support::back_end::{BackEnd, on_both_back_ends};
 use crate::support::meshes::{Meshes, Ran, desired, folder, topology_text};
+use crate::support::servers::{Assets, Raw};
 use crate::support::tap::{Deed, Tap};
 
 on_both_back_ends!(
@@ -225,6 +229,83 @@ async fn an_istiod_that_has_not_synced_yet_is_asked_until_it_has(on: BackEnd) {
     assert_eq!(facts, ["says that cluster2 is syncing"]);
 }
 
+/// What was told, with one name for every Pod.
+fn without_pods(told: &[String]) -> Vec<String> {
+    let pod = regex::Regex::new("istiod-[a-z0-9]+-[a-z0-9]+").expect("valid");
+    told.iter().map(|line| pod.replace_all(line, "POD").into_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_istiod_whose_kubelet_is_gone_goes_by_effects_and_says_so() {
+    let Some(on) = BackEnd::api_servers() else { return };
+    let Some(meshes) = askable(on, "asked-gone", &topology_text(SHARED)).await else { return };
+    let kubelet = meshes.running.server("cluster1").kubelet().expect("it was built");
+    kubelet.kill();
+    let plan = meshes.plan(Mode::Apply).await;
+    let progress = Progress::new(&plan, meshes.options.timeout);
+    let ran = meshes.run(plan).await;
+    kubelet.start_again();
+    assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
+    let told = without_pods(&told(progress, &ran));
+    let [note, done] = told.as_slice() else { panic!("{told:#?}") };
+    let (start, end) = (
+        "cluster1/remote-secret-cluster2 istiod of cluster1 cannot be asked whether it has synced: ask Pod \
+         istio-system/POD for /debug/clusterz: the server answered 500: error dialing backend: ",
+        format!("502 dial tcp {}: Connection refused (os error 111)", kubelet.address()),
+    );
+    assert!(note.starts_with(start) && note.contains(&end), "{note}");
+    assert_eq!(done, "cluster1/remote-secret-cluster2 1 created, in effect");
+}
+
+/// Ports of a Pod forwarded by a `kubectl` that ends with this.
+struct Forwarding {
+    kubectl: Child,
+    address: String,
+    /// It says more, and would end if nobody could hear it.
+    _told: BufReader<ChildStdout>,
+}
+
+impl Forwarding {
+    /// To one port, from whatever port is free.
+    fn to(meshes: &Meshes, cluster: &str, pod: &ObjectRef, port: u16) -> Self {
+        let mut command = Command::new(Assets::find().expect("they are there").kubectl);
+        command.arg("--kubeconfig").arg(meshes.kubeconfig()).args(["--context", cluster, "port-forward"]);
+        command.args(["--namespace", pod.namespace.as_deref().expect("a namespace"), &pod.name]);
+        command.arg(format!(":{port}")).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut kubectl = command.spawn().expect("it starts");
+        // `Forwarding from 127.0.0.1:36475 -> 15014`
+        let mut line = String::new();
+        let mut told = BufReader::new(kubectl.stdout.take().expect("it is piped"));
+        told.read_line(&mut line).expect("a line");
+        let address = line.split(' ').nth(2).unwrap_or_default().to_owned();
+        Self { kubectl, address, _told: told }
+    }
+}
+
+impl Drop for Forwarding {
+    fn drop(&mut self) {
+        let _ = self.kubectl.kill();
+        let _ = self.kubectl.wait();
+    }
+}
+
+/// kubectl speaks SPDY within its WebSocket, which the API server unwraps for the kubelet; we speak WebSocket alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_is_told_the_same_through_the_same_kubelet() {
+    let Some(on) = BackEnd::api_servers() else { return };
+    let Some(meshes) = askable(on, "asked-kubectl", &topology_text(SHARED)).await else { return };
+    assert!(meshes.apply().await.summary.is_complete());
+    let cluster = &meshes.clusters["cluster1"];
+    let pods = GroupKind { group: String::new(), kind: "Pod".to_owned() };
+    let istiods = cluster.list(&pods, &Selection::labelled("app", "istiod")).await.expect("it answers");
+    let istiod = istiods.objects[0].reference();
+    let forwarding = tokio::task::block_in_place(|| Forwarding::to(&meshes, "cluster1", &istiod, MONITORING));
+    let plain = Raw::plain(&format!("http://{}", forwarding.address));
+    let told = plain.ask(Method::GET, "/debug/clusterz", "", &Value::Null).await;
+    assert_eq!(told.code, 200, "{told:?}");
+    assert_eq!(Ok(told.body), cluster.ask_pod(&istiod, MONITORING, "/debug/clusterz").await);
+}
+
 /// Somebody with all rights that an apply takes, but that to ports of Pods.
 fn all_but_port_forward() -> Value {
     let all = |groups: Value, resources: Value| json!({"apiGroups": groups, "resources": resources, "verbs": ["*"]});
@@ -275,15 +356,7 @@ async fn an_account_that_may_not_forward_ports_goes_by_effects_and_is_told_why()
     let progress = Progress::new(&plan, meshes.options.timeout);
     let ran = meshes.run(plan).await;
     assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
-    let told: Vec<String> = told(progress, &ran)
-        .iter()
-        .map(|line| {
-            regex::Regex::new("istiod-[a-z0-9]+-[a-z0-9]+")
-                .expect("valid")
-                .replace_all(line, "POD")
-                .into_owned()
-        })
-        .collect();
+    let told = without_pods(&told(progress, &ran));
     assert_eq!(
         told,
         [

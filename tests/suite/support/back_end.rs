@@ -12,7 +12,7 @@ use stolos::sandbox::controllers::{Controlled, Handle};
 use stolos::sandbox::{Processes, RunningSandbox};
 
 use super::lent::Lent;
-use super::servers::{Assets, left_out};
+use super::servers::{Assets, Server, left_out};
 
 /// Where the clusters of a mesh run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,14 @@ impl Running {
                 Controlled::run(&**store, processes);
             }
             Self::ApiServers(lent) => lent.run(cluster, processes),
+        }
+    }
+
+    /// The API server of a cluster.
+    pub(crate) fn server(&self, cluster: &str) -> &Server {
+        match self {
+            Self::Sandbox { .. } => panic!("this can be asked of real API servers only"),
+            Self::ApiServers(lent) => lent.server(cluster),
         }
     }
 

@@ -108,7 +108,13 @@ async fn connect(
     if let Some(kubelet) = kubelet
         && format!("{address}:{port}") == kubelet.to_string()
     {
-        let mut connection = TcpStream::connect(kubelet).await.ok()?;
+        let mut connection = match TcpStream::connect(kubelet).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                let refused = format!("HTTP/1.1 502 dial tcp {kubelet}: {error}\r\n\r\n");
+                return stream.write_all(refused.as_bytes()).await.ok();
+            }
+        };
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.ok()?;
         return tokio::io::copy_bidirectional(&mut stream, &mut connection).await.ok().map(drop);
     }

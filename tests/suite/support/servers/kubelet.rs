@@ -1,8 +1,9 @@
 //! The kubelet of a cluster's only node: as much of it as port-forward needs (`tests/kube/portforward-kubelet`).
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -14,7 +15,9 @@ use super::process::{Process, free_port};
 pub(crate) struct Kubelet {
     node: String,
     address: SocketAddr,
-    process: Process,
+    command: (PathBuf, Vec<String>),
+    log: PathBuf,
+    process: Mutex<Process>,
 }
 
 impl Kubelet {
@@ -37,15 +40,27 @@ impl Kubelet {
         ] {
             std::fs::write(folder.join(name), text).expect("a file");
         }
-        let mut command = Command::new(binary);
-        command.arg(format!("--listen={address}")).arg(format!("--pods={}", pods.display()));
-        for (flag, file) in
-            [("certificate", "kubelet.crt"), ("key", "kubelet.key"), ("client-authority", "ca.crt")]
-        {
-            command.arg(format!("--{flag}={}", folder.join(file).display()));
-        }
-        let process = Process::start("portforward-kubelet", command, &folder.join("kubelet.log"));
-        Self { node: format!("{}-node", settings.name), address, process }
+        let files = [("certificate", "kubelet.crt"), ("key", "kubelet.key"), ("client-authority", "ca.crt")];
+        let files = files.map(|(flag, file)| format!("--{flag}={}", folder.join(file).display()));
+        let mut arguments = vec![format!("--listen={address}"), format!("--pods={}", pods.display())];
+        arguments.extend(files);
+        let (command, log) = ((binary.to_owned(), arguments), folder.join("kubelet.log"));
+        let process = Mutex::new(start(&command, &log));
+        Self { node: format!("{}-node", settings.name), address, command, log, process }
+    }
+
+    /// Kills it; it refuses connections from then on.
+    pub(crate) fn kill(&self) {
+        self.process().kill();
+    }
+
+    /// Starts it again where it was.
+    pub(crate) fn start_again(&self) {
+        *self.process() = start(&self.command, &self.log);
+    }
+
+    fn process(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What lets an API server call it, and no one else who listens there.
@@ -70,7 +85,7 @@ impl Kubelet {
     }
 
     pub(super) fn pid(&self) -> u32 {
-        self.process.pid()
+        self.process().pid()
     }
 
     /// Its node, as a kubelet registers it.
@@ -85,4 +100,10 @@ impl Kubelet {
             },
         })
     }
+}
+
+fn start((binary, arguments): &(PathBuf, Vec<String>), log: &Path) -> Process {
+    let mut command = Command::new(binary);
+    command.args(arguments);
+    Process::start("portforward-kubelet", command, log)
 }
