@@ -131,6 +131,11 @@ impl ClusterError {
         }
     }
 
+    /// What was asked, what came of it and how often, where the cluster is said already.
+    pub(super) fn of_request(&self) -> String {
+        format!("{}: {}{}", self.request, self.fault, Attempts(self.attempts))
+    }
+
     /// For a view.
     pub fn failure(&self) -> Failure {
         let again = if self.attempts > 1 { format!(", {} attempts", self.attempts) } else { String::new() };

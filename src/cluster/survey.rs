@@ -66,7 +66,7 @@ pub async fn look_into(
                 cluster.contents.insert(holder, found);
             }
             Err(error) => {
-                cluster.unseen.insert(holder, format!("{}: {}", error.request, error.fault));
+                cluster.unseen.insert(holder, error.of_request());
             }
         }
     }

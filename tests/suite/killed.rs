@@ -3,26 +3,37 @@
 //! The clusters outlive the process, as in life. Each case is one write of an undisturbed run, and a
 //! moment around it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Instant;
 
-use stolos::object::Object;
-
-use crate::support::found;
-use crate::support::lent::Lent;
-use crate::support::matrix::sample;
-use crate::support::meshes::{desired, folder, topology_text};
+use crate::support::matrix::{sample, side_by_side};
+use crate::support::meshes::{folder, topology_text};
 use crate::support::servers::Assets;
-use crate::support::tap::{Class, Deed, Moment, Tap, Upstream};
-use crate::support::tapped::{
-    PATIENCE, State, Tapped, differences, faults_in_the_books, prepare, run, with_api_servers,
-};
+use crate::support::tap::{Class, Deed, Moment};
+use crate::support::tapped::{PATIENCE, State, Tapped, differences, with_api_servers};
+use crate::support::tapped_servers::{TappedServers, lasting_names};
 
 const APPLY: &[&str] = &["apply", "--auto-approve", "--timeout", "30s"];
 const DESTROY: &[&str] = &["destroy", "--auto-approve", "--timeout", "30s"];
 const PLAN: &[&str] = &["plan", "--detailed-exitcode"];
+
+/// A run of a verb that is killed at a write.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    verb: &'static [&'static str],
+    write: usize,
+    moment: Moment,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} write {} {:?}", self.verb[0], self.write, self.moment)
+    }
+}
 
 /// What undisturbed runs come to.
 struct Expected {
@@ -59,7 +70,7 @@ async fn expected(file: &str) -> Expected {
 }
 
 /// Kills one run of a verb at a write, and gives what is wrong after the next one.
-async fn killed(expected: &Expected, verb: &[&str], write: usize, moment: Moment) -> Vec<String> {
+async fn killed(expected: Arc<Expected>, Case { verb, write, moment }: Case) -> Vec<String> {
     let folder = folder(&format!("killed-{}-{}-{write}-{moment:?}", expected.name, verb[0]));
     let (tapped, wanted) = if verb[0] == "apply" {
         (Tapped::new(&folder, &expected.topology).await, &expected.applied)
@@ -89,27 +100,26 @@ async fn killed(expected: &Expected, verb: &[&str], write: usize, moment: Moment
             faults.push(format!("there is still something to do: {ran}"));
         }
     }
+    tapped.running.stop().await;
     let _ = std::fs::remove_dir_all(folder);
-    faults.into_iter().map(|fault| format!("{} write {write} {moment:?}: {fault}", verb[0])).collect()
+    faults
 }
 
 async fn killed_anywhere(file: &str, size: usize) {
-    let expected = expected(file).await;
+    let expected = Arc::new(expected(file).await);
     let mut cases = Vec::new();
     for (verb, writes) in [(APPLY, expected.apply_writes), (DESTROY, expected.destroy_writes)] {
         for write in 1..=writes {
             for moment in [Moment::Before, Moment::Unanswered, Moment::Answered] {
-                cases.push((verb, write, moment));
+                cases.push(Case { verb, write, moment });
             }
         }
     }
-    let mut faults = Vec::new();
-    let mut chosen = sample(&format!("killed, {file}"), cases, size);
+    let what = format!("killed, {file}");
+    let mut chosen = sample(&what, cases, size);
     // The last writes are those of the inventories: nothing but them is left to do.
-    chosen.push((APPLY, expected.apply_writes, Moment::Before));
-    for (verb, write, moment) in chosen {
-        faults.extend(killed(&expected, verb, write, moment).await);
-    }
+    chosen.push(Case { verb: APPLY, write: expected.apply_writes, moment: Moment::Before });
+    let faults = side_by_side(&what, chosen, |case| killed(Arc::clone(&expected), case)).await;
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
@@ -147,34 +157,52 @@ fn killed_with_its_sandbox(folder: &Path, verb: &[&str], size: u64) {
     assert!(Instant::now() < end, "the journals never become {size} bytes large");
 }
 
+/// A run that is killed together with its sandbox once it has written a part of what it writes.
+#[derive(Debug, Clone, Copy)]
+struct Together {
+    verb: &'static [&'static str],
+    part: u64,
+}
+
+impl fmt::Display for Together {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} of 40", self.verb[0], self.part)
+    }
+}
+
+async fn killed_together(expected: Arc<Expected>, Together { verb, part }: Together) -> Vec<String> {
+    let whole = journals(&expected.applied_in);
+    let folder = folder(&format!("killed-sandbox-{}-{part}", verb[0]));
+    std::fs::write(folder.join("mesh.yaml"), &expected.topology).expect("a file");
+    let (wanted, size) = if verb[0] == "apply" {
+        (&expected.applied, whole * part / 40)
+    } else {
+        Tapped::copy(&folder, &expected.topology, &expected.applied_in).await.running.stop().await;
+        (&expected.destroyed, journals(&folder) + whole * part / 200)
+    };
+    let there = folder.clone();
+    let killed = tokio::task::spawn_blocking(move || killed_with_its_sandbox(&there, verb, size));
+    killed.await.expect("it was killed in time");
+    let tapped = Tapped::new(&folder, &expected.topology).await;
+    let ran = tapped.undisturbed(verb).await;
+    let mut faults = differences(wanted, &tapped.state().await);
+    faults.extend(tapped.faults_in_the_books());
+    if ran.code != Some(0) {
+        faults.push(ran.to_string());
+    }
+    tapped.running.stop().await;
+    let _ = std::fs::remove_dir_all(folder);
+    faults
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sandbox_that_is_killed_with_its_run_goes_on_from_its_journals() {
-    let expected = expected("multi-primary-multi-network.yaml").await;
-    let whole = journals(&expected.applied_in);
-    let cases: Vec<(&[&str], u64)> =
-        [APPLY, DESTROY].into_iter().flat_map(|verb| (1..40).map(move |part| (verb, part))).collect();
-    let mut faults = Vec::new();
-    for (verb, part) in sample("killed with its sandbox", cases, 5) {
-        let folder = folder(&format!("killed-sandbox-{}-{part}", verb[0]));
-        std::fs::write(folder.join("mesh.yaml"), &expected.topology).expect("a file");
-        let (wanted, size) = if verb[0] == "apply" {
-            (&expected.applied, whole * part / 40)
-        } else {
-            Tapped::copy(&folder, &expected.topology, &expected.applied_in).await.running.stop().await;
-            (&expected.destroyed, journals(&folder) + whole * part / 200)
-        };
-        killed_with_its_sandbox(&folder, verb, size);
-        let tapped = Tapped::new(&folder, &expected.topology).await;
-        let ran = tapped.undisturbed(verb).await;
-        let mut wrong = differences(wanted, &tapped.state().await);
-        wrong.extend(tapped.faults_in_the_books());
-        if ran.code != Some(0) {
-            wrong.push(ran.to_string());
-        }
-        faults.extend(wrong.into_iter().map(|fault| format!("{} {part} of 40: {fault}", verb[0])));
-        tapped.running.stop().await;
-        let _ = std::fs::remove_dir_all(folder);
-    }
+    let expected = Arc::new(expected("multi-primary-multi-network.yaml").await);
+    let cases =
+        [APPLY, DESTROY].into_iter().flat_map(|verb| (1..40).map(move |part| Together { verb, part }));
+    let chosen = sample("killed with its sandbox", cases.collect(), 5);
+    let run = |case| killed_together(Arc::clone(&expected), case);
+    let faults = side_by_side("killed with its sandbox", chosen, run).await;
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
@@ -183,81 +211,60 @@ async fn a_mixed_mesh_converges_wherever_its_run_is_killed() {
     killed_anywhere("mixed.yaml", 2).await;
 }
 
-/// All objects of real API servers, by cluster.
-async fn on_servers(lent: &Lent, clusters: &[&str]) -> BTreeMap<String, Vec<Object>> {
-    let mut objects = BTreeMap::new();
-    for cluster in clusters {
-        let found = found::all(&lent.raw(cluster).await).await;
-        objects.insert((*cluster).to_owned(), found.into_iter().map(|found| found.object).collect());
-    }
-    objects
+/// An apply and a destroy, each killed at a write.
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    write: usize,
+    moment: Moment,
 }
 
-/// The names of objects, but for those that controllers make anew under names of their own.
-fn names(objects: &BTreeMap<String, Vec<Object>>) -> BTreeSet<String> {
-    let is_lasting = |object: &&Object| {
-        !matches!(object.kind(), "Pod" | "ReplicaSet" | "IPAddress")
-            && object.get(&["metadata", "generateName"]).is_none()
-    };
-    let of = |(cluster, objects): (&String, &Vec<Object>)| {
-        let lasting = objects.iter().filter(is_lasting);
-        lasting.map(|object| format!("{cluster} {}", object.reference())).collect::<Vec<_>>()
-    };
-    objects.iter().flat_map(of).collect()
+impl fmt::Display for Round {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "write {} {:?}", self.write, self.moment)
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_against_api_servers_converges_wherever_it_is_killed() {
-    const CLUSTERS: [&str; 2] = ["cluster1", "cluster2"];
     if Assets::find_or_say("a_run_against_api_servers_converges_wherever_it_is_killed").is_none() {
         return;
     }
     let topology = with_api_servers(&topology_text("primary-remote-multi-network.yaml"));
-    let desired = desired("mesh.yaml", &topology);
-    let ids: BTreeMap<String, String> =
-        CLUSTERS.iter().map(|name| ((*name).to_owned(), (*name).to_owned())).collect();
     let folder = folder("killed-servers");
     let everywhere = [Moment::Before, Moment::Unanswered, Moment::Answered];
     // An apply has 82 writes, the Leases left out, and a destroy more.
-    let cases: Vec<(usize, Moment)> =
-        (1..=82).flat_map(|write| everywhere.map(|moment| (write, moment))).collect();
+    let cases = (1..=82).flat_map(|write| everywhere.map(|moment| Round { write, moment }));
     let mut wanted: Option<BTreeSet<String>> = None;
     let mut gone: Option<BTreeSet<String>> = None;
     let mut faults = Vec::new();
     // The first round is not disturbed.
-    let chosen = sample("killed, on API servers", cases, 2).into_iter().map(Some);
+    let chosen = sample("killed, on API servers", cases.collect(), 2).into_iter().map(Some);
     for case in std::iter::once(None).chain(chosen) {
-        let mut lent = Lent::get(&CLUSTERS).await;
-        lent.start_data_plane(&ids).await;
-        let mut upstreams = BTreeMap::new();
-        for cluster in CLUSTERS {
-            upstreams.insert(cluster.to_owned(), Upstream::context(&lent.kubeconfig(), cluster).await);
-        }
-        let tap = Tap::new(upstreams).await;
-        prepare(&folder, &topology, &tap);
+        let tapped = TappedServers::get(&folder, &topology).await;
         for (verb, expected) in [(APPLY, &mut wanted), (DESTROY, &mut gone)] {
-            if let Some((write, moment)) = case {
-                let killed = run(&tap, &folder, verb, move |asked| match asked.class {
-                    Class::Write if asked.nth_of_class == write => Deed::Kill(moment),
-                    _ => Deed::Pass,
-                })
-                .await;
+            if let Some(Round { write, moment }) = case {
+                let killed = tapped
+                    .run(verb, move |asked| match asked.class {
+                        Class::Write if asked.nth_of_class == write => Deed::Kill(moment),
+                        _ => Deed::Pass,
+                    })
+                    .await;
                 // A destroy may have fewer writes than an apply.
                 if killed.code.is_some() && verb == APPLY && moment != Moment::Answered {
                     faults.push(format!("{case:?}: it was not killed: {killed}"));
                 }
             }
-            let ran = run(&tap, &folder, verb, |_| Deed::Pass).await;
-            let objects = on_servers(&lent, &CLUSTERS).await;
-            let found = names(&objects);
+            let ran = tapped.undisturbed(verb).await;
+            let objects = tapped.objects().await;
+            let found = lasting_names(&objects);
             let expected = expected.get_or_insert_with(|| found.clone());
             let mut wrong: Vec<String> = expected.symmetric_difference(&found).cloned().collect();
-            wrong.extend(faults_in_the_books(&desired, &objects));
+            wrong.extend(tapped.faults_in_the_books(&objects));
             if ran.code != Some(0) {
                 wrong.push(ran.to_string());
             }
             if verb == APPLY {
-                let ran = run(&tap, &folder, PLAN, |_| Deed::Pass).await;
+                let ran = tapped.undisturbed(PLAN).await;
                 if ran.code != Some(0) {
                     wrong.push(format!("there is still something to do: {ran}"));
                 }

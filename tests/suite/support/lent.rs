@@ -101,6 +101,11 @@ impl Lent {
         self.set().servers.server(&self.place(cluster).name)
     }
 
+    /// Starts the API server of a cluster again, and waits until it is ready.
+    pub(crate) async fn restart(&self, cluster: &str) {
+        self.set().servers.restart(&self.place(cluster).name).await;
+    }
+
     /// From now on clusters do what they do by themselves. `ids` has the ID of each in the mesh.
     pub(crate) async fn start_data_plane(&mut self, ids: &BTreeMap<String, String>) {
         let contexts = Contexts::read(&[self.kubeconfig()]).expect("a kubeconfig");

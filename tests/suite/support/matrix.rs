@@ -1,31 +1,141 @@
 //! Many cases, of which `cargo test` takes a sample: which one is printed, and can be asked for again.
 //!
-//! `STOLOS_MATRIX=full` takes all of them, `STOLOS_MATRIX=N` so many, and `STOLOS_SEED=N` the sample of
-//! another run.
+//! `STOLOS_MATRIX=full` takes all of them, `STOLOS_MATRIX=N` so many, `STOLOS_MATRIX=2/8` the second eighth, and
+//! any other text those whose names contain it; `STOLOS_SEED=N` takes the sample of another run. Cases wait more
+//! than they work, so that some run side by side.
 
+use std::fmt::Display;
 use std::io::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// The cases to run: all of them, or a sample in their order.
-pub(crate) fn sample<T>(what: &str, cases: Vec<T>, size: usize) -> Vec<T> {
-    let all = cases.len();
-    let size = match std::env::var("STOLOS_MATRIX").as_deref() {
-        Ok("full") => all,
-        Ok(number) => number.parse().expect("STOLOS_MATRIX is `full` or a number"),
-        Err(_) => size,
-    };
-    if size >= all {
-        say(&format!("{what}: all {all} cases\n"));
-        return cases;
+use tokio::task::JoinSet;
+
+/// How many cases run at once for each processor.
+const PER_PROCESSOR: usize = 4;
+/// After how many cases it is said how far a long matrix is.
+const PROGRESS: usize = 100;
+
+/// Which cases are asked for.
+#[derive(Debug, PartialEq, Eq)]
+enum Choice {
+    All,
+    Sample { size: usize, seed: u64 },
+    Part { nth: usize, of: usize },
+    Named(String),
+}
+
+impl Choice {
+    fn read(text: &str) -> Self {
+        if text == "full" {
+            return Self::All;
+        }
+        if let Ok(size) = text.parse() {
+            return Self::Sample { size, seed: seed() };
+        }
+        let part = text.split_once('/').and_then(|(nth, of)| Some((nth.parse().ok()?, of.parse().ok()?)));
+        match part {
+            Some((nth, of)) => {
+                assert!((1..=of).contains(&nth), "STOLOS_MATRIX={text}: there is no such part");
+                Self::Part { nth, of }
+            }
+            None => Self::Named(text.to_owned()),
+        }
     }
-    let seed = std::env::var("STOLOS_SEED").map_or_else(
+
+    /// The cases that are asked for, in their order.
+    fn of<T: Display>(&self, cases: Vec<T>) -> Vec<T> {
+        match self {
+            Self::All => cases,
+            Self::Sample { size, seed } => chosen(cases, *size, *seed),
+            Self::Part { nth, of } => cases.into_iter().skip(nth - 1).step_by(*of).collect(),
+            Self::Named(text) => cases.into_iter().filter(|case| case.to_string().contains(text)).collect(),
+        }
+    }
+}
+
+/// The cases to run, in their order: a sample of this size unless something else is asked for.
+pub(crate) fn sample<T: Display>(what: &str, cases: Vec<T>, size: usize) -> Vec<T> {
+    let all = cases.len();
+    let choice = match std::env::var("STOLOS_MATRIX") {
+        Ok(text) => Choice::read(&text),
+        Err(_) => Choice::Sample { size, seed: seed() },
+    };
+    let cases = choice.of(cases);
+    let which = match choice {
+        Choice::Sample { seed, .. } if cases.len() < all => format!("by STOLOS_SEED={seed}"),
+        Choice::All | Choice::Sample { .. } => "all that there are".to_owned(),
+        Choice::Part { nth, of } => format!("part {nth} of {of}"),
+        Choice::Named(text) => format!("those of `{text}`"),
+    };
+    say(&format!("{what}: {} of {all} cases, {which}", cases.len()));
+    cases
+}
+
+/// Runs cases side by side, and gives what is wrong with them, each with its name. It is said at once, too.
+pub(crate) async fn side_by_side<T, F>(what: &str, cases: Vec<T>, run: impl Fn(T) -> F) -> Vec<String>
+where
+    T: Display,
+    F: Future<Output = Vec<String>> + Send + 'static,
+{
+    let at_once = PER_PROCESSOR * std::thread::available_parallelism().map_or(1, Into::into);
+    let start = Instant::now();
+    let all = cases.len();
+    let mut cases = cases.into_iter();
+    let mut running = JoinSet::new();
+    let mut names = std::collections::BTreeMap::new();
+    let (mut done, mut wrong, mut faults) = (0, 0, Vec::new());
+    loop {
+        while running.len() < at_once
+            && let Some(case) = cases.next()
+        {
+            let name = case.to_string();
+            let task = running.spawn(run(case));
+            names.insert(task.id(), name);
+        }
+        let Some(ended) = running.join_next_with_id().await else { break };
+        let (id, found) = match ended {
+            Ok((id, found)) => (id, found),
+            Err(error) => (error.id(), vec![panicked(error)]),
+        };
+        let name = names.remove(&id).expect("it was started");
+        done += 1;
+        wrong += usize::from(!found.is_empty());
+        for fault in found {
+            let fault = format!("{name}: {fault}");
+            say(&format!("{what}: WRONG: {fault}"));
+            faults.push(fault);
+        }
+        if done % PROGRESS == 0 || done == all {
+            say(&format!("{what}: {done} of {all} cases in {} s, {wrong} wrong", start.elapsed().as_secs()));
+        }
+    }
+    faults
+}
+
+/// What a case panicked with.
+fn panicked(error: tokio::task::JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(panic) => match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
+            (Some(text), _) => text.clone(),
+            (None, Some(text)) => (*text).to_owned(),
+            (None, None) => "it panicked".to_owned(),
+        },
+        Err(error) => error.to_string(),
+    }
+}
+
+fn seed() -> u64 {
+    std::env::var("STOLOS_SEED").map_or_else(
         |_| {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
             u64::from(now.subsec_nanos())
         },
         |text| text.parse().expect("STOLOS_SEED is a number"),
-    );
-    say(&format!("{what}: {size} of {all} cases, by STOLOS_SEED={seed}\n"));
+    )
+}
+
+/// So many of them, in their order.
+fn chosen<T>(cases: Vec<T>, size: usize, seed: u64) -> Vec<T> {
     let mut random = Random(seed);
     let mut chosen: Vec<(usize, T)> = cases.into_iter().enumerate().collect();
     while chosen.len() > size {
@@ -37,8 +147,8 @@ pub(crate) fn sample<T>(what: &str, cases: Vec<T>, size: usize) -> Vec<T> {
 }
 
 /// Past libtest's capture, so that the seed stands in every log.
-fn say(line: &str) {
-    std::io::stderr().write_all(line.as_bytes()).expect("stderr takes a line");
+pub(crate) fn say(line: &str) {
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).expect("stderr takes a line");
 }
 
 /// SplitMix64: the same numbers for the same seed, everywhere.
@@ -52,5 +162,42 @@ impl Random {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         let bound = u64::try_from(bound).expect("it fits");
         usize::try_from((mixed ^ (mixed >> 31)) % bound).expect("below a usize")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_all_cases_together_and_no_case_twice() {
+        let part = |nth| Choice::Part { nth, of: 8 }.of((0..100).collect());
+        let mut parts: Vec<usize> = (1..=8).flat_map(part).collect();
+        parts.sort_unstable();
+        assert_eq!(parts, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_matrix_is_asked_for_whole_by_size_by_part_or_by_name() {
+        assert_eq!(Choice::read("full"), Choice::All);
+        assert!(matches!(Choice::read("100"), Choice::Sample { size: 100, .. }));
+        assert_eq!(Choice::read("2/8"), Choice::Part { nth: 2, of: 8 });
+        assert_eq!(Choice::read("SilenceDone"), Choice::Named("SilenceDone".to_owned()));
+        assert_eq!(Choice::read("POST /api/v1"), Choice::Named("POST /api/v1".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_case_that_panics_is_wrong_and_keeps_no_other_from_running() {
+        let faults = side_by_side("itself", vec!["a", "b", "c"], |case| async move {
+            assert_ne!(case, "b", "it is b");
+            if case == "c" { vec!["it is c".to_owned()] } else { Vec::new() }
+        });
+        let faults = faults.await;
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(faults.contains(&"c: it is c".to_owned()), "{faults:?}");
+        assert!(
+            faults.iter().any(|fault| fault.starts_with("b: ") && fault.contains("it is b")),
+            "{faults:?}"
+        );
     }
 }

@@ -17,3 +17,4 @@ pub(crate) mod relay;
 pub(crate) mod servers;
 pub(crate) mod tap;
 pub(crate) mod tapped;
+pub(crate) mod tapped_servers;

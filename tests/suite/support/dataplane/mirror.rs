@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use stolos::cluster::{Cluster, Seen, Selection};
+use stolos::cluster::{Cluster, Fault, Seen, Selection};
 use stolos::object::{GroupKind, Object, ObjectRef};
 use stolos::sandbox::controllers::{ControlPlane, Controlled, Part};
 use stolos::sandbox::{ApiError, Processes, Reason};
@@ -82,10 +82,16 @@ pub(super) fn follow(mirror: &Arc<Mirror>, cluster: &Cluster) -> Vec<JoinHandle<
         tokio::spawn(async move {
             loop {
                 let mut watch = cluster.watch(kind.clone(), Selection::default());
-                while let Ok(seen) = watch.next().await {
-                    mirror.see(&kind, seen);
+                let error = loop {
+                    match watch.next().await {
+                        Ok(seen) => mirror.see(&kind, seen),
+                        Err(error) => break error,
+                    }
+                };
+                // What is away is not gone: only a definition takes its objects with it.
+                if matches!(error.fault, Fault::KindUnknown(_)) {
+                    mirror.see(&kind, Seen::State(Vec::new()));
                 }
-                mirror.see(&kind, Seen::State(Vec::new()));
                 tokio::time::sleep(PAUSE).await;
             }
         })

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::Method;
@@ -31,7 +31,7 @@ pub(crate) struct Server {
     controllers_command: (PathBuf, Vec<String>),
     // Before the API server, so that they go first; none until that is ready, for which they wait 10 s only.
     controllers: Mutex<Option<Process>>,
-    api: Mutex<Process>,
+    api: Arc<Mutex<Process>>,
     kubelet: Option<Kubelet>,
 }
 
@@ -73,7 +73,7 @@ impl Server {
             api_command,
             controllers_command: (assets.controller_manager.clone(), arguments),
             controllers: Mutex::new(None),
-            api: Mutex::new(api),
+            api: Arc::new(Mutex::new(api)),
             kubelet,
         }
     }
@@ -124,6 +124,12 @@ impl Server {
 
     pub(super) fn kill(&self) {
         lock(&self.api).kill();
+    }
+
+    /// Kills its API server whenever it is called.
+    pub(crate) fn killer(&self) -> impl Fn() + Send + 'static {
+        let api = Arc::clone(&self.api);
+        move || lock(&api).kill()
     }
 
     pub(super) fn start_again(&self) {

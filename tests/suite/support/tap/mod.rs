@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Child;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -178,8 +179,9 @@ impl Tap {
         });
         let mut urls = BTreeMap::new();
         let mut ports = JoinSet::new();
+        let host = host();
         for (cluster, upstream) in upstreams {
-            let listener = listen(SocketAddr::new(host(), 0)).expect("loopback");
+            let listener = listen(SocketAddr::new(host, 0)).expect("loopback");
             let address = listener.local_addr().expect("an address");
             urls.insert(cluster.clone(), format!("http://{address}"));
             let port = Port { cluster, upstream, wire: Arc::clone(&wire), address };
@@ -317,9 +319,17 @@ fn class(method: &Method, path: &str) -> Class {
     }
 }
 
-/// An address that no outgoing connection takes for its own end, so that a port can be left and taken again.
+/// An address at which nobody else listens and that no outgoing connection takes for its own end, so that a port can
+/// be left and taken again, however many taps there are.
 fn host() -> IpAddr {
-    IpAddr::V4(if cfg!(target_os = "linux") { Ipv4Addr::new(127, 0, 0, 2) } else { Ipv4Addr::LOCALHOST })
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    if !cfg!(target_os = "linux") {
+        return Ipv4Addr::LOCALHOST.into();
+    }
+    // All of 127.0.0.0/8 is there.
+    let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let of_process = u8::try_from(std::process::id() % 200).expect("it is below 200");
+    Ipv4Addr::new(127, 16 + of_process, high, low.max(1)).into()
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {

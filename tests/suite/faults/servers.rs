@@ -1,0 +1,204 @@
+//! Requests of runs on real API servers meet faults: those of the tap before them, and that their process dies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use super::FILE;
+use super::case::{Case, Way, secrets_in, unclear};
+use super::fault::Fault;
+use crate::support::command::Ran;
+use crate::support::matrix::{sample, say};
+use crate::support::meshes::{folder, topology_text};
+use crate::support::servers::Assets;
+use crate::support::tap::{Asked, Class, Deed};
+use crate::support::tapped::with_api_servers;
+use crate::support::tapped_servers::{TappedServers, lasting_names};
+
+// An API server that was killed may need a while until it is up again.
+const APPLY: &[&str] = &["apply", "--auto-approve", "--timeout", "30s"];
+const DESTROY: &[&str] = &["destroy", "--auto-approve", "--timeout", "30s"];
+const PLAN: &[&str] = &["plan", "--detailed-exitcode"];
+
+const WHAT: &str = "faults, on API servers";
+
+/// How the clusters stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Applied,
+    Destroyed,
+}
+
+impl Way {
+    fn verb(self) -> &'static [&'static str] {
+        match self {
+            Self::There | Self::Steady => APPLY,
+            Self::Back => DESTROY,
+        }
+    }
+
+    fn from(self) -> Standing {
+        match self {
+            Self::There => Standing::Destroyed,
+            Self::Steady | Self::Back => Standing::Applied,
+        }
+    }
+
+    fn to(self) -> Standing {
+        match self {
+            Self::There | Self::Steady => Standing::Applied,
+            Self::Back => Standing::Destroyed,
+        }
+    }
+}
+
+/// A mesh on API servers, and what undisturbed runs come to.
+struct Mesh {
+    tapped: TappedServers,
+    standing: Standing,
+    applied: BTreeSet<String>,
+    destroyed: BTreeSet<String>,
+    requests: BTreeMap<Way, Vec<Asked>>,
+}
+
+impl Mesh {
+    async fn get() -> Self {
+        let topology = with_api_servers(&topology_text(FILE));
+        let tapped = TappedServers::get(&folder("faults-servers"), &topology).await;
+        let mut requests = BTreeMap::new();
+        let mut found = Vec::new();
+        for way in [Way::There, Way::Steady, Way::Back] {
+            let ran = tapped.undisturbed(way.verb()).await;
+            assert_eq!(ran.code, Some(0), "{ran}");
+            requests.insert(way, tapped.tap.seen());
+            found.push(lasting_names(&tapped.objects().await));
+        }
+        let destroyed = found.pop().expect("three ways");
+        let applied = found.pop().expect("three ways");
+        Self { tapped, standing: Standing::Destroyed, applied, destroyed, requests }
+    }
+
+    fn names(&self, standing: Standing) -> &BTreeSet<String> {
+        match standing {
+            Standing::Applied => &self.applied,
+            Standing::Destroyed => &self.destroyed,
+        }
+    }
+
+    /// Brings the clusters to where a way starts.
+    async fn go_to(&mut self, standing: Standing) {
+        if self.standing != standing {
+            let verb = match standing {
+                Standing::Applied => APPLY,
+                Standing::Destroyed => DESTROY,
+            };
+            let ran = self.tapped.undisturbed(verb).await;
+            assert_eq!(ran.code, Some(0), "{ran}");
+            self.standing = standing;
+        }
+    }
+
+    /// Runs a verb of which a request meets a fault. Where that is a process's end it is started again: at once, or
+    /// once the run has ended.
+    async fn disturbed(&self, case: &Case) -> (Ran, Vec<Asked>) {
+        let (tell, mut told) = mpsc::unbounded_channel::<()>();
+        let cluster = case.request.cluster.clone();
+        let kill = self.tapped.lent.server(&cluster).killer();
+        let fault = case.fault;
+        let script = case.script(move |_| {
+            if matches!(fault, Fault::Killed | Fault::KilledForEver) {
+                kill();
+            }
+            // Whoever starts it again may have gone with the run.
+            let _ = tell.send(());
+        });
+        let run = async {
+            let ran = self.tapped.run(case.way.verb(), script).await;
+            let seen = self.tapped.tap.seen();
+            // The script, which holds the other end, goes.
+            self.tapped.tap.script(|_| Deed::Pass);
+            (ran, seen)
+        };
+        let start_again = async {
+            while told.recv().await.is_some() {
+                if fault == Fault::Killed {
+                    self.tapped.lent.restart(&cluster).await;
+                    self.tapped.tap.revive().await;
+                }
+            }
+        };
+        let (ended, ()) = tokio::join!(run, start_again);
+        if fault == Fault::KilledForEver {
+            self.tapped.lent.restart(&cluster).await;
+        }
+        ended
+    }
+
+    /// Lets one request of a run fail, and gives what is wrong then and after the next run.
+    async fn fails(&mut self, case: &Case) -> Vec<String> {
+        self.go_to(case.way.from()).await;
+        let (ran, seen) = self.disturbed(case).await;
+        let mut faults = Vec::new();
+        match case.hit(&seen) {
+            Some(hit) => faults.extend(unclear(hit, case.fault, &ran)),
+            None => say(&format!("{WHAT}: no such request was sent: {case}")),
+        }
+        faults.extend(case.writes_too_much(&self.requests[&case.way], &seen));
+        let again = self.tapped.undisturbed(case.way.verb()).await;
+        if again.code != Some(0) {
+            faults.push(format!("the next run fails: {again}"));
+        }
+        self.standing = case.way.to();
+        let objects = self.tapped.objects().await;
+        faults.extend(secrets_in(objects.values().flatten(), &ran));
+        let found = lasting_names(&objects);
+        faults.extend(self.names(self.standing).symmetric_difference(&found).map(|name| format!("± {name}")));
+        faults.extend(self.tapped.faults_in_the_books(&objects));
+        if self.standing == Standing::Applied {
+            let plan = self.tapped.undisturbed(PLAN).await;
+            if plan.code != Some(0) {
+                faults.push(format!("there is still something to do: {plan}"));
+            }
+        }
+        faults
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mesh_on_api_servers_gets_over_every_fault_or_names_it() {
+    if Assets::find_or_say("a_mesh_on_api_servers_gets_over_every_fault_or_names_it").is_none() {
+        return;
+    }
+    let mut mesh = Mesh::get().await;
+    let ways = [Way::There, Way::Steady, Way::Back];
+    let all = |faults: &dyn Fn(Class) -> Vec<Fault>| -> Vec<Case> {
+        let of = |way: Way| Case::all(way, &mesh.requests[&way], |class| faults(class).into_iter());
+        ways.into_iter().flat_map(of).collect()
+    };
+    let met = all(&|class| Fault::of(class).collect());
+    let killed = all(&|_| Fault::OF_PROCESSES.to_vec());
+    let mut chosen = sample(WHAT, met, 4);
+    chosen.extend(sample("faults, processes of API servers", killed, 2));
+    // There and back again, so that most find the clusters as they need them.
+    let mut of_way = ways.map(|way| chosen.iter().filter(move |case| case.way == way));
+    let mut faults = Vec::new();
+    let mut done = 0;
+    while done < chosen.len() {
+        for cases in &mut of_way {
+            let Some(case) = cases.next() else { continue };
+            let start = Instant::now();
+            let wrong: Vec<String> =
+                mesh.fails(case).await.into_iter().map(|fault| format!("{case}: {fault}")).collect();
+            wrong.iter().for_each(|fault| say(&format!("{WHAT}: WRONG: {fault}")));
+            done += 1;
+            say(&format!(
+                "{WHAT}: {done} of {}: {case}: {:.1} s",
+                chosen.len(),
+                start.elapsed().as_secs_f64()
+            ));
+            faults.extend(wrong);
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
