@@ -3,6 +3,7 @@
 //! A lease lies in the mesh namespace. Where that is not there yet it is made first, and nothing else
 //! is, anywhere, until every lease is held: of two first applies at once, one does all of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ApplyError;
@@ -12,6 +13,7 @@ use crate::cluster::{Cluster, together};
 use crate::diagnostic::listed;
 use crate::graph::UnitKind;
 use crate::plan::{Inventory, Mode, inventory_ref};
+use crate::topology::ClusterName;
 
 /// How many inventories are read at once.
 const SIDE_BY_SIDE: usize = 16;
@@ -28,15 +30,19 @@ pub(super) async fn begin(run: &Arc<Run>, schedule: &mut Schedule<'_>) -> Result
         Mode::Destroy => Absent::IsDenied,
     };
     let wanted = Wanted { clusters, mesh: run.plan.mesh.clone(), mode: run.plan.mode, absent };
-    let Taken::But(absent) = run.leases.take(&wanted, &run.events, &run.stop).await? else { return Ok(()) };
-    still_fits(run, &wanted).await?;
-    if absent.is_empty() {
+    // A lease in a namespace that goes would go with it.
+    let is_lasting = |cluster: &&Cluster| !run.plan.makes_namespace_anew(cluster.name());
+    let lasting: Vec<Cluster> = wanted.clusters.iter().filter(is_lasting).cloned().collect();
+    let first = Wanted { clusters: lasting, ..wanted.clone() };
+    let Taken::But(absent) = run.leases.take(&first, &run.events, &run.stop).await? else { return Ok(()) };
+    still_fits(run, &first).await?;
+    let leaving = wanted.clusters.iter().filter(|cluster| !is_lasting(cluster)).map(Cluster::name);
+    let without: BTreeSet<ClusterName> =
+        absent.into_iter().map(|(name, _)| name).chain(leaving.cloned()).collect();
+    if without.is_empty() {
         return Ok(());
     }
-    schedule.admit(|step| {
-        let is_absent = absent.iter().any(|(name, _)| *name == step.unit.cluster);
-        step.unit.kind == UnitKind::Namespace && is_absent
-    });
+    schedule.admit(|step| step.unit.kind == UnitKind::Namespace && without.contains(&step.unit.cluster));
     schedule.follow(run).await;
     schedule.admit(|_| true);
     if run.is_stopping() {
@@ -75,6 +81,7 @@ async fn still_fits(run: &Arc<Run>, wanted: &Wanted) -> Result<(), ApplyError> {
             }
         };
         let planned = run.plan.clusters.get(&name).and_then(|cluster| cluster.inventory.as_ref());
+        let planned = planned.filter(|_| !run.plan.makes_namespace_anew(&name));
         if found.as_ref() != planned {
             return stale(difference(planned, found.as_ref()));
         }

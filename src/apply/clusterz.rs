@@ -146,7 +146,7 @@ fn entries(answer: &Value) -> Option<Vec<Entry>> {
 
 fn is_ready(pod: &Object) -> bool {
     let conditions = pod.get(&["status", "conditions"]).and_then(Value::as_array);
-    pod.get(&["metadata", "deletionTimestamp"]).is_none()
+    !pod.is_being_deleted()
         && conditions
             .into_iter()
             .flatten()

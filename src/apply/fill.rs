@@ -7,11 +7,11 @@ use serde_json::Value as Json;
 use super::ApplyError;
 use crate::compile::{DesiredUnit, Hole, MeshFacts, Values, markers_in};
 use crate::object::{Object, ObjectRef};
-use crate::plan::{Step, address_fault, divergence, settled};
+use crate::plan::{Action, Step, address_fault, divergence, settled};
 
-/// The objects of a step that are live and whose desired form has open holes.
+/// The objects of a step that are live, that stay, and whose desired form has open holes.
 pub(super) fn to_look_at(step: &Step) -> Vec<ObjectRef> {
-    let open = step.writes().filter(|change| change.uid.is_some());
+    let open = step.writes().filter(|change| matches!(change.action, Action::Adopt | Action::Update));
     open.filter(|change| change.desired.as_ref().is_some_and(|desired| !holes_of(desired).is_empty()))
         .map(|change| change.object.clone())
         .collect()

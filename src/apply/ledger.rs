@@ -97,7 +97,7 @@ impl Book {
         // What the inventory has and the plan does not name is gone already.
         now.entries.retain(|object, _| named.contains(object));
         Self {
-            written: facts.inventory.clone(),
+            written: facts.inventory.clone().filter(|_| !plan.makes_namespace_anew(cluster)),
             now,
             planned,
             opened: false,

@@ -121,6 +121,7 @@ impl Run {
             deadline,
             stop: self.stop.clone(),
             leases: Arc::clone(&self.leases),
+            events: self.events.clone(),
         })
     }
 

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::ledger::Ledger;
 use super::order::waves;
-use super::wait::{Deadline, Sightings, Wait, Waited};
-use super::{ApplyError, Counts, Leases, Outcome, Stop};
+use super::wait::{Deadline, Look, Sightings, Wait, Waited};
+use super::{ApplyError, Counts, Event, Leases, Outcome, Stop};
 use crate::cluster::{ApplyOptions, Cluster, ClusterError, Fault, Write, together};
 use crate::graph::Unit;
 use crate::object::{Object, ObjectRef, kinds};
-use crate::plan::{Action, Change, Step, done, given_up, migrated, taken_over};
+use crate::plan::{Action, Change, Step, StepId, Unmet, done, given_up, migrated, taken_over};
 use crate::topology::ClusterName;
 
 /// How many requests of one step are under way at once.
@@ -24,6 +24,9 @@ const SIDE_BY_SIDE: usize = 8;
 const KIND_PATIENCE: Duration = Duration::from_secs(10);
 /// The pause between two tries of it.
 const KIND_PAUSE: Duration = Duration::from_millis(500);
+
+/// The pause between two looks at an object that may not be watched.
+const READ_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often an object is read anew because somebody wrote it before it could be taken over or given up.
 const TAKE_OVERS: usize = 5;
@@ -37,6 +40,7 @@ pub(super) struct Sender {
     pub(super) deadline: Deadline,
     pub(super) stop: watch::Receiver<Stop>,
     pub(super) leases: Arc<Leases>,
+    pub(super) events: mpsc::UnboundedSender<Event>,
 }
 
 /// What came of sending.
@@ -82,11 +86,11 @@ impl Sender {
             let requests: Vec<_> = wave
                 .iter()
                 .map(|change| {
-                    let (sender, unit) = (self.clone(), step.unit.clone());
+                    let (sender, step) = (self.clone(), step.id());
                     let (change, object) = ((*change).clone(), objects.remove(&change.object));
                     let (progress, count) = (progress.clone(), Arc::clone(&count));
                     async move {
-                        let done = sender.change(&unit, &change, object).await;
+                        let done = sender.change(&step, &change, object).await;
                         if done.is_ok() {
                             progress(count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1);
                         }
@@ -118,25 +122,23 @@ impl Sender {
         Ok(sent)
     }
 
-    async fn change(&self, unit: &Unit, change: &Change, object: Option<Object>) -> Result<Done, ApplyError> {
+    async fn change(
+        &self,
+        step: &StepId,
+        change: &Change,
+        object: Option<Object>,
+    ) -> Result<Done, ApplyError> {
         self.leases.ready(self.cluster.name()).await?;
         match change.action {
-            Action::Create | Action::Adopt | Action::Update => {
-                self.apply(unit, change, object).await.map(Done::Applied)
-            }
+            Action::Adopt | Action::Update => self.apply(&step.unit, change, object).await.map(Done::Applied),
+            Action::Create => match &change.uid {
+                None => self.apply(&step.unit, change, object).await.map(Done::Applied),
+                // Somebody deleted it already: an apply would only change what is about to go.
+                Some(uid) => self.apply_after(step, change, object, Some(uid)).await,
+            },
             Action::Replace => {
                 self.cluster.delete(&change.object, change.uid.as_deref()).await?;
-                let target = [(self.cluster.name().clone(), change.object.clone())];
-                match self.gone(&target).await? {
-                    Waited::Met => self.apply(unit, change, object).await.map(Done::Applied),
-                    Waited::Stopped => Ok(Done::Stopped),
-                    Waited::Timeout(unmet) | Waited::Vain(unmet) => Err(ApplyError::Timeout {
-                        unit: unit.clone(),
-                        waited: self.deadline.after,
-                        unmet: Box::new(unmet),
-                        warnings: vec![],
-                    }),
-                }
+                self.apply_after(step, change, object, None).await
             }
             Action::Delete => {
                 self.cluster.delete(&change.object, change.uid.as_deref()).await?;
@@ -244,12 +246,83 @@ impl Sender {
         Ok(())
     }
 
-    /// Waits until objects are gone.
-    pub(super) async fn gone(&self, targets: &[(ClusterName, ObjectRef)]) -> Result<Waited, ApplyError> {
+    /// Applies an object once the one of its name is gone; only that of the UID counts, where one is given.
+    async fn apply_after(
+        &self,
+        step: &StepId,
+        change: &Change,
+        object: Option<Object>,
+        uid: Option<&str>,
+    ) -> Result<Done, ApplyError> {
+        match self.gone(step, &change.object, uid).await? {
+            Waited::Met => self.apply(&step.unit, change, object).await.map(Done::Applied),
+            Waited::Stopped => Ok(Done::Stopped),
+            Waited::Timeout(unmet) | Waited::Vain(unmet) => Err(ApplyError::Timeout {
+                unit: step.unit.clone(),
+                waited: self.deadline.after,
+                unmet: Box::new(unmet),
+                warnings: vec![],
+            }),
+        }
+    }
+
+    /// Waits until an object is gone, and says what keeps it.
+    async fn gone(&self, step: &StepId, object: &ObjectRef, uid: Option<&str>) -> Result<Waited, ApplyError> {
+        let target = (self.cluster.name().clone(), object.clone());
+        let targets = std::slice::from_ref(&target);
+        let mut said: Option<Unmet> = None;
+        let mut look = |seen: &Sightings| {
+            let is_another = |live: &Object| uid.is_some() && live.uid() != uid;
+            if seen.get(&target).is_some_and(is_another) {
+                return Look::Met;
+            }
+            let unmet = done::still_there(targets, seen);
+            if let Some(unmet) = unmet.as_ref().filter(|unmet| said.as_ref() != Some(*unmet)) {
+                said = Some(unmet.clone());
+                // A run that nobody looks at goes on.
+                let _ = self.events.send(Event::Waiting { step: step.clone(), unmet: unmet.clone() });
+            }
+            unmet.into()
+        };
         let wait = Wait { targets, label: (&self.label.0, &self.label.1), deadline: self.deadline };
         let cluster = |name: &ClusterName| (name == self.cluster.name()).then(|| self.cluster.clone());
         let (mut seen, mut stop) = (Sightings::new(), self.stop.clone());
-        Ok(wait.until(cluster, &mut seen, &mut stop, |seen| done::still_there(targets, seen).into()).await?)
+        match wait.until(cluster, &mut seen, &mut stop, &mut look).await {
+            // It may be read and not watched: only what an apply itself may delete is watched under its roles.
+            Err(ClusterError { fault: Fault::Forbidden(_), .. }) => self.read_until(&target, look).await,
+            waited => Ok(waited?),
+        }
+    }
+
+    /// Reads an object again and again until it is as it should be.
+    async fn read_until(
+        &self,
+        target: &(ClusterName, ObjectRef),
+        mut look: impl FnMut(&Sightings) -> Look,
+    ) -> Result<Waited, ApplyError> {
+        loop {
+            let mut seen = Sightings::new();
+            if let Some(live) = self.cluster.find(&target.1).await? {
+                seen.insert(target.clone(), live);
+            }
+            let lacks = match look(&seen) {
+                Look::Met => return Ok(Waited::Met),
+                Look::Vain(unmet) => return Ok(Waited::Vain(unmet)),
+                Look::Lacks(unmet) => unmet,
+            };
+            if *self.stop.borrow() == Stop::Finish {
+                return Ok(Waited::Stopped);
+            }
+            if tokio::time::Instant::now() >= self.deadline.at {
+                return Ok(Waited::Timeout(lacks));
+            }
+            let mut stop = self.stop.clone();
+            tokio::select! {
+                () = tokio::time::sleep(READ_PAUSE) => {}
+                // One whose stopper is gone can no longer be stopped.
+                _ = stop.changed(), if stop.has_changed().is_ok() => {}
+            }
+        }
     }
 }
 

@@ -140,7 +140,7 @@ async fn is_ready(
     if lacks(&seen).is_some() && !wait(run, step, deadline, &targets, &mut seen, look).await? {
         return Ok(false);
     }
-    run.learn(done::outputs(unit, &desired.done, &seen));
+    run.learn(done::outputs(unit, &desired.done, &seen, &run.plan.in_use));
     Ok(true)
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -13,16 +14,27 @@ use super::load::{Loaded, load};
 use super::{Stop, Terminal};
 use crate::cluster::{Cluster, Trust, dry_runs, look_into, survey};
 use crate::compile::Desired;
-use crate::diagnostic::Failure;
+use crate::diagnostic::{Failure, lasting};
 use crate::object::Sensitive;
 use crate::plan::{self, Conflicts, Inputs, Live, Mode, Plan, Reading};
 use crate::sandbox::controllers::{self, Handle, Member};
-use crate::sandbox::{Access, ClusterStore, RunningSandbox, SandboxCluster, SystemClock, access};
+use crate::sandbox::{
+    Access, ClusterStore, RunningSandbox, SandboxCluster, SandboxError, SystemClock, access,
+};
 use crate::topology::{ClusterName, Root, Topology};
 use crate::trust;
 
 /// How often a diff is made again because a dry run said something new.
 const ROUNDS: usize = 4;
+
+/// The pause between two looks whether a sandbox is free.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long a command waits for another one that holds its sandbox, and where it says so.
+pub(super) struct Patience<'t> {
+    pub(super) limit: Duration,
+    pub(super) terminal: &'t mut Terminal,
+}
 
 /// A mesh whose clusters are within reach.
 pub(super) struct Mesh {
@@ -51,16 +63,18 @@ struct Simulated {
 
 impl Mesh {
     /// Loads and compiles a topology, and opens the doors to its clusters.
-    pub(super) async fn open(path: &Path, reach: &Reach) -> Result<Self, Stop> {
-        Self::of(load(path, reach.used_for())?, reach).await
+    ///
+    /// A sandbox that another command holds is waited for as long as patience lasts.
+    pub(super) async fn open(path: &Path, reach: &Reach, patience: Patience<'_>) -> Result<Self, Stop> {
+        Self::of(load(path, reach.used_for())?, reach, patience).await
     }
 
     /// Compiles a topology and opens the doors to its clusters.
-    pub(super) async fn of(loaded: Loaded, reach: &Reach) -> Result<Self, Stop> {
+    pub(super) async fn of(loaded: Loaded, reach: &Reach, patience: Patience<'_>) -> Result<Self, Stop> {
         let desired = desired(&loaded)?;
         let (clusters, sandbox) = match reach.sandbox() {
             Some(folder) => {
-                let (clusters, sandbox) = simulated(folder, &loaded.topology, &desired).await?;
+                let (clusters, sandbox) = simulated(folder, &loaded.topology, &desired, patience).await?;
                 (clusters, Some(sandbox))
             }
             None => (reach.contexts(&desired.clusters).await.map_err(Stop::Failures)?, None),
@@ -165,9 +179,9 @@ async fn simulated(
     folder: &Path,
     topology: &Topology,
     desired: &Desired,
+    patience: Patience<'_>,
 ) -> Result<(BTreeMap<ClusterName, Cluster>, Simulated), Stop> {
-    let clock: Arc<dyn crate::sandbox::Clock> = Arc::new(SystemClock);
-    let access = access(folder, &sandbox_clusters(desired), &clock).await.map_err(|error| error.failure())?;
+    let access = within(folder, desired, patience).await.map_err(|error| error.failure())?;
     let controllers = match &access {
         Access::Owned(running) => Some(start_controllers(running, topology)),
         // Those of the server look after its clusters.
@@ -182,4 +196,30 @@ async fn simulated(
         clusters.insert(name, cluster);
     }
     Ok((clusters, Simulated { access, controllers }))
+}
+
+/// Opens a sandbox, once whoever holds it has let go.
+async fn within(folder: &Path, desired: &Desired, patience: Patience<'_>) -> Result<Access, SandboxError> {
+    let clock: Arc<dyn crate::sandbox::Clock> = Arc::new(SystemClock);
+    let clusters = sandbox_clusters(desired);
+    let Patience { limit, terminal } = patience;
+    let deadline = Instant::now() + limit;
+    let mut told = false;
+    loop {
+        match access(folder, &clusters, &clock).await {
+            Err(SandboxError::InUse { .. }) if Instant::now() < deadline => {
+                if !told {
+                    let folder = folder.display();
+                    let limit = lasting(limit);
+                    terminal.talk(&format!(
+                        "Waiting up to {limit} for another command, which holds the sandbox in {folder}\n"
+                    ));
+                    told = true;
+                }
+                // Nobody tells when a lock of a file is free.
+                tokio::time::sleep(LOOK.min(deadline - Instant::now())).await;
+            }
+            ended => return ended,
+        }
+    }
 }

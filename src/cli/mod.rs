@@ -31,6 +31,7 @@ mod validate;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -144,11 +145,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, terminal: &mut Termina
     }
 }
 
+/// How long what is still under way may take to end once a command has: a credential plugin may never do.
+const ENDING: Duration = Duration::from_secs(1);
+
 /// Runs what has to do with clusters. Only such verbs pay for a runtime.
 fn on_runtime<T>(work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime {
-        Ok(runtime) => runtime.block_on(work),
+        Ok(runtime) => {
+            let ended = runtime.block_on(work);
+            runtime.shutdown_timeout(ENDING);
+            ended
+        }
         Err(error) => {
             let message = format!("the system gives no threads to work with: {error}");
             Err(Failure::new(&codes::RUNTIME_UNAVAILABLE, message).into())

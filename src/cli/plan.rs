@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 
 use super::clusters::Reach;
 use super::load::TopologyPath;
-use super::mesh::{Mesh, Outlook};
+use super::mesh::{Mesh, Outlook, Patience};
 use super::run::{flags, is_over};
 use super::{Exit, Stop, Terminal, saved};
 use crate::plan::{Conflicts, Mode, Plan};
@@ -57,7 +58,9 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
         saved::may_write(file)?;
     }
     super::on_runtime(async {
-        let mesh = Mesh::open(args.topology.one()?, &args.reach).await?;
+        let mesh =
+            Mesh::open(args.topology.one()?, &args.reach, Patience { limit: Duration::ZERO, terminal })
+                .await?;
         let ended = planned(args, &mesh, terminal).await;
         mesh.close().await;
         ended

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::clusters::Reach;
 use super::interrupts::Interrupts;
 use super::load::TopologyPath;
-use super::mesh::Mesh;
+use super::mesh::{Mesh, Patience};
 use super::terminal::Drawing;
 use super::{Exit, Stop, Terminal, holder};
 use crate::apply::{self, Guard, Job, Leases, Options, StepOutcome, Summary, Terms};
@@ -57,9 +57,9 @@ pub(super) struct RunArgs {
     /// How long each step may take whose unit the topology's `timeouts` does not name: 90s, 5m, 1h30m
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     timeout: Duration,
-    /// How long to wait where another run holds the lease of a cluster: 90s, 5m, 1h30m
+    /// How long to wait where another run holds the lease of a cluster, or the sandbox: 90s, 5m, 1h30m
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = patience)]
-    lock_timeout: Duration,
+    pub(super) lock_timeout: Duration,
 }
 
 /// A span of time, or none.
@@ -89,7 +89,8 @@ pub(super) fn run(
     terminal: &mut Terminal,
 ) -> Result<Exit, Stop> {
     super::on_runtime(async {
-        let mesh = Mesh::open(args.topology.one()?, &args.reach).await?;
+        let patience = Patience { limit: args.lock_timeout, terminal };
+        let mesh = Mesh::open(args.topology.one()?, &args.reach, patience).await?;
         let ended = planned(words, args, conflicts, &mesh, terminal).await;
         mesh.close().await;
         ended

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::clusters::Reach;
 use super::desired::{path_of_named, public_named, read_named};
 use super::load::{self, Loaded, load_texts, texts_at};
-use super::mesh::{Mesh, Outlook};
+use super::mesh::{Mesh, Outlook, Patience};
 use super::run::{Approval, Outcome, Run, RunArgs, carry_out, flags};
 use super::{Exit, Stop, Terminal, codes};
 use crate::diagnostic::Failure;
@@ -178,7 +178,7 @@ pub(super) fn apply(
     let loaded = load_texts(&saved.topology.path, texts, reach.used_for())?;
     differs(changed_files(&saved.topology, &digests(&loaded)?))?;
     super::on_runtime(async {
-        let mesh = Mesh::of(loaded, &reach).await?;
+        let mesh = Mesh::of(loaded, &reach, Patience { limit: args.lock_timeout, terminal }).await?;
         let ended = async {
             let Outlook { live, plan } = mesh.outlook(saved.mode, saved.conflicts, unknown(&saved)).await?;
             if let Some(used) = used(&saved, &live) {

@@ -35,6 +35,15 @@ pub(super) enum Interaction {
     Always,
 }
 
+/// Whom a plugin that runs may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    /// It has nothing to ask on.
+    Nobody,
+    /// It has the terminal.
+    Somebody,
+}
+
 /// A plugin as a kubeconfig names it. It has no `Debug`: arguments and variables may be secret.
 #[derive(Clone)]
 pub(super) struct Plugin {
@@ -77,16 +86,18 @@ impl Plugin {
             ));
         }
         let there_is_a_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-        let is_interactive = match self.interaction {
-            Interaction::Never => false,
-            Interaction::IfAvailable => there_is_a_terminal,
-            Interaction::Always if there_is_a_terminal => true,
+        let asks = match self.interaction {
+            Interaction::IfAvailable | Interaction::Always if there_is_a_terminal => Asks::Somebody,
+            Interaction::Never | Interaction::IfAvailable => Asks::Nobody,
             Interaction::Always => {
                 return Err(format!("the credential plugin `{name}` asks on a terminal, and there is none"));
             }
         };
-        let limit = if is_interactive { limit * INTERACTIVE } else { limit };
-        let mut child = self.start(is_interactive)?;
+        let limit = match asks {
+            Asks::Somebody => limit * INTERACTIVE,
+            Asks::Nobody => limit,
+        };
+        let mut child = self.start(asks)?;
         let printed =
             printed(&mut child, limit).map_err(|fault| format!("the credential plugin `{name}` {fault}"))?;
         self.understood(&printed).ok_or_else(|| {
@@ -97,15 +108,15 @@ impl Plugin {
         })
     }
 
-    fn start(&self, is_interactive: bool) -> Result<Child, String> {
-        let mut spec = json!({"interactive": is_interactive});
+    fn start(&self, asks: Asks) -> Result<Child, String> {
+        let mut spec = json!({"interactive": asks == Asks::Somebody});
         if let Some(cluster) = &self.cluster {
             spec["cluster"] = cluster.clone();
         }
         let info = json!({"kind": "ExecCredential", "apiVersion": self.version, "spec": spec});
-        let (input, errors) = match is_interactive {
-            true => (Stdio::inherit(), Stdio::inherit()),
-            false => (Stdio::null(), Stdio::null()),
+        let (input, errors) = match asks {
+            Asks::Somebody => (Stdio::inherit(), Stdio::inherit()),
+            Asks::Nobody => (Stdio::null(), Stdio::null()),
         };
         let started = Command::new(&self.command)
             .args(&self.arguments)

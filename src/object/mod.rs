@@ -93,6 +93,11 @@ impl Object {
         self.text(&["metadata", "uid"])
     }
 
+    /// Whether somebody deleted it already: what holds it back is a finalizer, or what it holds.
+    pub fn is_being_deleted(&self) -> bool {
+        self.get(&["metadata", "deletionTimestamp"]).is_some()
+    }
+
     /// `metadata.labels[key]`.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.text(&["metadata", "labels", key])

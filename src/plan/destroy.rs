@@ -56,6 +56,7 @@ pub fn destroy(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, 
         unknown,
         estimated: BTreeSet::new(),
         values: Values::default(),
+        in_use: Values::default(),
     })
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compare::Comparison;
+use super::compare::{Comparison, Lasting};
 use super::disruption::INTERMEDIATE_SECRET;
+use super::in_use::addresses_in_use;
 use super::removal::add_removals;
 use super::rendered::RenderedUnit;
 use super::root::{self, RootState};
@@ -32,6 +33,7 @@ pub fn diff(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, Vec
         root: &root,
         unread: unknown.keys().cloned().collect(),
         values: context_values(desired, live),
+        in_use: addresses_in_use(desired, live),
         asked: BTreeMap::new(),
         steps: Vec::new(),
         failures: Vec::new(),
@@ -43,7 +45,7 @@ pub fn diff(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, Vec
         }
     }
     diff.prune();
-    let Diff { values, mut steps, failures, .. } = diff;
+    let Diff { values, in_use, mut steps, failures, .. } = diff;
     if !failures.is_empty() {
         return Err(failures);
     }
@@ -65,6 +67,7 @@ pub fn diff(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, Vec
         unknown,
         estimated,
         values,
+        in_use,
     })
 }
 
@@ -118,6 +121,8 @@ struct Diff<'d> {
     unread: BTreeSet<ClusterName>,
     /// Holes that are known so far: a unit's outputs come in once it is found unchanged.
     values: Values,
+    /// Addresses that stay, of several that are reported.
+    in_use: Values,
     /// What is asked for in each cluster, so that the rest can be pruned.
     asked: BTreeMap<ClusterName, BTreeSet<ObjectRef>>,
     steps: Vec<Step>,
@@ -160,7 +165,7 @@ impl Diff<'_> {
             }
         }
         if gives_what_it_gave(&unit.done, &changes) {
-            self.values.extend(done::outputs(&unit.unit, &unit.done, self.live));
+            self.values.extend(done::outputs(&unit.unit, &unit.done, self.live, &self.in_use));
         }
         let open = unit.holes().into_iter().filter(|hole| self.values.get(hole).is_none()).collect();
         let unmet = done::unmet(&unit.unit, &unit.done, &references, self.live);
@@ -197,6 +202,7 @@ impl Diff<'_> {
                 desired: object,
                 digest: &digest,
                 live: live.objects.get(&reference),
+                lasting: if live.is_leaving(&reference) { Lasting::Leaves } else { Lasting::Stays },
                 recorded: live.inventory.as_ref().and_then(|inventory| inventory.entries.get(&reference)),
                 conflicts: self.inputs.conflicts,
                 unread: &self.unread,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Inventory;
 use crate::diagnostic::Failure;
-use crate::object::{Object, ObjectRef};
+use crate::object::{Object, ObjectRef, kinds};
 use crate::topology::ClusterName;
 
 /// The live state of every cluster of the topology.
@@ -44,10 +44,33 @@ pub struct LiveCluster {
 }
 
 impl LiveCluster {
+    /// Whether a live object is on its way out: deleted already, or in a namespace or of a definition that is.
+    pub(super) fn is_leaving(&self, object: &ObjectRef) -> bool {
+        let goes = |name: &ObjectRef| self.objects.get(name).is_some_and(Object::is_being_deleted);
+        let core = |name: &String| ObjectRef {
+            group: String::new(),
+            kind: "Namespace".to_owned(),
+            namespace: None,
+            name: name.clone(),
+        };
+        let definition = || {
+            let kind = kinds::find(&object.group, &object.kind)?;
+            Some(ObjectRef {
+                group: "apiextensions.k8s.io".to_owned(),
+                kind: "CustomResourceDefinition".to_owned(),
+                namespace: None,
+                name: format!("{}.{}", kind.plural, kind.group),
+            })
+        };
+        goes(object)
+            || object.namespace.as_ref().is_some_and(|namespace| goes(&core(namespace)))
+            || definition().is_some_and(|definition| goes(&definition))
+    }
+
     /// What could not be looked into and so stays. What is being deleted already goes, whatever it holds.
     pub fn stays_unseen(&self) -> impl Iterator<Item = &ObjectRef> {
-        let is_leaving = |object: &Object| object.get(&["metadata", "deletionTimestamp"]).is_some();
-        self.unseen.keys().filter(move |name| self.objects.get(name).is_some_and(|live| !is_leaving(live)))
+        let stays = |name: &ObjectRef| self.objects.get(name).is_some_and(|live| !live.is_being_deleted());
+        self.unseen.keys().filter(move |name| stays(name))
     }
 }
 

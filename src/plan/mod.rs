@@ -19,6 +19,7 @@ mod destroy;
 mod diff;
 mod disruption;
 pub mod done;
+mod in_use;
 mod inputs;
 mod inventory;
 mod live;
@@ -35,7 +36,9 @@ mod waves;
 
 pub use change::{Action, Author, Cause, Change, Conflicts, FieldChange, Migration, Shown};
 pub use codes::CODES;
-pub use compare::{Comparison, divergence, given_up, may_be_replaced, migrated, settled, taken_over};
+pub use compare::{
+    Comparison, Lasting, divergence, given_up, may_be_replaced, migrated, settled, taken_over,
+};
 pub use contents::{ContentRead, Held, content_reads};
 pub use destroy::destroy;
 pub use diff::{address_fault, diff};

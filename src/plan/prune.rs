@@ -27,14 +27,14 @@ pub(super) fn prunes(
         .filter_map(|(object, entry)| Some((*object, fate(desired, cluster, object, entry)?)))
         .collect();
     let leaving: BTreeSet<&ObjectRef> =
-        fates.iter().filter(|(_, fate)| **fate == Fate::Deleted).map(|(object, _)| *object).collect();
+        fates.iter().filter(|(_, fate)| fate.goes()).map(|(object, _)| *object).collect();
 
     let mut changes: BTreeMap<Unit, Vec<Change>> = BTreeMap::new();
     for (object, entry) in gone {
         let Some(fate) = fates.get(object) else { continue };
         let fate = match fate {
             Fate::Deleted => holding(desired, cluster, inventory, object, &leaving),
-            Fate::Released(_) | Fate::Kept(_) => fate.clone(),
+            Fate::Leaving | Fate::Released(_) | Fate::Kept(_) => fate.clone(),
         };
         changes.entry(entry.unit.clone()).or_default().push(change(cluster, object, entry, fate));
     }
@@ -48,11 +48,23 @@ pub(super) fn prunes(
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Fate {
     Deleted,
+    /// It is deleted already, and not gone yet.
+    Leaving,
     Released(Option<String>),
     Kept(String),
 }
 
-/// What becomes of an object by itself; none where it is gone already.
+impl Fate {
+    /// Whether it is gone in the end.
+    fn goes(&self) -> bool {
+        match self {
+            Self::Deleted | Self::Leaving => true,
+            Self::Released(_) | Self::Kept(_) => false,
+        }
+    }
+}
+
+/// What becomes of an object by itself; none where it is gone already, or goes and is not ours to delete.
 fn fate(
     desired: &Desired,
     cluster: &LiveCluster,
@@ -60,29 +72,34 @@ fn fate(
     entry: &InventoryEntry,
 ) -> Option<Fate> {
     let live = cluster.objects.get(object)?;
-    if live.get(&["metadata", "deletionTimestamp"]).is_some() {
-        return None;
+    let fate = fate_of(desired, live, object, entry);
+    match (live.is_being_deleted(), fate) {
+        (false, fate) => Some(fate),
+        (true, Fate::Deleted | Fate::Leaving) => Some(Fate::Leaving),
+        (true, Fate::Released(_) | Fate::Kept(_)) => None,
     }
+}
+
+/// What becomes of an object that is there, whoever deleted it meanwhile.
+fn fate_of(desired: &Desired, live: &Object, object: &ObjectRef, entry: &InventoryEntry) -> Fate {
     if let Some(recorded) = &entry.uid
         && live.uid() != Some(recorded.as_str())
     {
-        return Some(Fate::Kept("is another object of this name than the one that was applied".to_owned()));
+        return Fate::Kept("is another object of this name than the one that was applied".to_owned());
     }
     if live.label(PART_OF) != Some(applyset_id(&desired.mesh).as_str()) {
-        return Some(Fate::Kept(format!(
-            "is no longer ours: label {PART_OF} is not there or names another set"
-        )));
+        return Fate::Kept(format!("is no longer ours: label {PART_OF} is not there or names another set"));
     }
     if Ownership::of(live).ours.is_none() {
-        return Some(Fate::Kept("is no longer ours: field manager stolos holds nothing of it".to_owned()));
+        return Fate::Kept("is no longer ours: field manager stolos holds nothing of it".to_owned());
     }
     if object.kind == "Namespace" && entry.unit.kind == UnitKind::AppNamespaces {
-        return Some(Fate::Released(Some("application namespaces are never deleted".to_owned())));
+        return Fate::Released(Some("application namespaces are never deleted".to_owned()));
     }
-    Some(match entry.origin {
+    match entry.origin {
         Origin::Created => Fate::Deleted,
         Origin::Adopted => Fate::Released(Some("was there before".to_owned())),
-    })
+    }
 }
 
 /// Whether a namespace or a definition may go with what it holds.
@@ -122,6 +139,7 @@ fn holding(
 fn change(cluster: &LiveCluster, object: &ObjectRef, entry: &InventoryEntry, fate: Fate) -> Change {
     let (action, note) = match fate {
         Fate::Deleted => (Action::Delete, None),
+        Fate::Leaving => (Action::Delete, Some("still being deleted".to_owned())),
         Fate::Released(note) => (Action::Release, note),
         Fate::Kept(note) => (Action::Keep, Some(note)),
     };

@@ -48,6 +48,9 @@ pub struct Plan {
     pub estimated: BTreeSet<ClusterName>,
     /// Holes that live state fills.
     pub values: Values,
+    /// Of gateways that report several addresses, the one that others lean on: it is taken again for as long
+    /// as it is reported.
+    pub in_use: Values,
 }
 
 /// What a plan knows of one cluster.
@@ -230,6 +233,14 @@ impl Plan {
     /// How long the step of a unit may take, where the topology says so; none leaves it to who runs it.
     pub fn timeout(&self, unit: &Unit) -> Option<Duration> {
         self.clusters.get(&unit.cluster)?.facts.timeouts.get(&unit.kind.name()).copied()
+    }
+
+    /// Whether the mesh namespace of a cluster is being deleted, and made again by this plan: what lies in
+    /// it goes, the inventory and the lease among it.
+    pub fn makes_namespace_anew(&self, cluster: &ClusterName) -> bool {
+        let step = self.step(&Unit::new(cluster, UnitKind::Namespace));
+        let is_leaving = |change: &Change| change.action == Action::Create && change.uid.is_some();
+        step.is_some_and(|step| step.changes.iter().any(is_leaving))
     }
 
     /// The step of what a unit asks for.

@@ -62,7 +62,8 @@ pub static SANDBOX_IN_USE: Code = Code {
 A sandbox keeps the state of its simulated clusters in one folder, and one
 command at a time holds that folder.
 
-Wait until the other command has ended, or name another folder with
+Wait until the other command has ended (`apply` and `destroy` do so by
+themselves with `--lock-timeout 10m`), or name another folder with
 `--sandbox=DIR`. A folder that `stolos sandbox serve` holds is used through
 that server by other commands: if this appears while it serves, its clusters
 are not those of this topology.

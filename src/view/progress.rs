@@ -404,6 +404,7 @@ mod tests {
             unknown: BTreeMap::new(),
             estimated: BTreeSet::new(),
             values: Values::default(),
+            in_use: Values::default(),
         }
     }
 

@@ -16,7 +16,8 @@ use crate::support::servers::Assets;
 on_both_back_ends!(
     what_kubectl_applied_becomes_ours_field_by_field_and_goes_when_it_is_no_longer_asked_for,
     a_run_cut_off_before_it_applied_what_it_took_converges_when_it_is_repeated,
-    what_is_dropped_goes_and_what_others_took_stays_and_is_named
+    what_is_dropped_goes_and_what_others_took_stays_and_is_named,
+    a_token_secret_that_was_there_before_is_released_as_one_that_a_server_takes,
 );
 
 const SHARED: &str = "primary-remote-multi-network.yaml";
@@ -181,6 +182,41 @@ async fn what_is_dropped_goes_and_what_others_took_stays_and_is_named(on: BackEn
     // It went with its namespace or stays: nobody else asked for it to go.
     let after = meshes.live("cluster2", &scaler).await;
     assert_eq!(after.map(|after| after.uid().map(str::to_owned)), Some(kept.uid().map(str::to_owned)));
+}
+
+async fn a_token_secret_that_was_there_before_is_released_as_one_that_a_server_takes(on: BackEnd) {
+    let meshes = Meshes::on(on, "adoption-token", desired(SHARED, &topology_text(SHARED))).await;
+    let (namespace, reader) = ("istio-system", "istio-reader-service-account");
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
+    "metadata": {
+        "name": "istio-reader-service-account-istio-remote-secret-token", "namespace": namespace,
+        "annotations": {"kubernetes.io/service-account.name": reader},
+    }});
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": reader, "namespace": namespace}});
+    let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+    meshes.create("cluster2", system, "kubectl-create").await;
+    meshes.create("cluster2", account, "kubectl-create").await;
+    // Its fields come to us alone.
+    let secret = meshes.create("cluster2", secret, "kubectl-client-side-apply").await;
+    is_applied(&meshes).await;
+    let ours = live(&meshes, "cluster2", &secret).await;
+    let annotation = FieldPath(
+        ["metadata", "annotations", "kubernetes.io/service-account.name"].map(PathElement::field).to_vec(),
+    );
+    let holders: Vec<String> = managed_fields(&ours)
+        .into_iter()
+        .filter(|entry| entry.fields.contains(&annotation))
+        .map(|entry| entry.manager)
+        .collect();
+    assert_eq!(holders, ["stolos"]);
+    let ran = meshes.destroy().await;
+    assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
+    let after = live(&meshes, "cluster2", &secret).await;
+    assert_eq!(after.annotation("kubernetes.io/service-account.name"), Some(reader));
+    assert_eq!(after.label("applyset.kubernetes.io/part-of"), None);
+    assert_eq!(after.get(&["data"]), ours.get(&["data"]));
+    assert!(managed_fields(&after).iter().all(|entry| entry.manager != "stolos"), "{after:?}");
 }
 
 /// The label of the apply set.

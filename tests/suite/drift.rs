@@ -12,7 +12,8 @@ on_both_back_ends!(
     a_run_cut_off_between_its_two_writes_converges_when_it_is_repeated,
     a_port_that_somebody_added_stays,
     a_renamed_container_is_drift_and_is_set_right,
-    a_changed_label_is_drift_and_is_set_right
+    a_changed_label_is_drift_and_is_set_right,
+    addresses_that_are_reported_in_another_order_are_no_change
 );
 
 const SHARED: &str = "primary-remote-multi-network.yaml";
@@ -168,4 +169,26 @@ async fn a_changed_label_is_drift_and_is_set_right(on: BackEnd) {
         ]
     );
     is_set_right(&meshes).await;
+}
+
+async fn addresses_that_are_reported_in_another_order_are_no_change(on: BackEnd) {
+    let meshes = applied(on, "drift-addresses").await;
+    let gateway = ObjectRef { name: "istio-eastwestgateway".to_owned(), ..istiod("", "Service") };
+    let reported =
+        |live: &Object| live.get(&["status", "loadBalancer", "ingress"]).cloned().expect("addresses");
+    let first = reported(&meshes.live("cluster1", &gateway).await.expect("a Service"));
+    let report = |points: Value| {
+        let status = json!({"status": {"loadBalancer": {"ingress": points}}});
+        meshes.patch_status("cluster1", &gateway, status, "cloud")
+    };
+    report(json!([{"ip": "203.0.113.250", "ipMode": "VIP"}, first[0]])).await;
+    assert_eq!(
+        reported(&meshes.live("cluster1", &gateway).await.expect("a Service"))[1]["ip"],
+        first[0]["ip"]
+    );
+    assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
+    report(json!([{"ip": "203.0.113.250", "ipMode": "VIP"}])).await;
+    let told = told(&meshes.plan(Mode::Apply).await);
+    let moved = "cluster2/control-plane update EndpointSlice istio-system/istiod: no drift".to_owned();
+    assert!(told.contains(&moved), "{told:#?}");
 }

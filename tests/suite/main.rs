@@ -18,6 +18,7 @@ mod init;
 mod invalid;
 mod killed;
 mod lease;
+mod leaving;
 mod no_false_diffs;
 mod real_addresses;
 mod rights;

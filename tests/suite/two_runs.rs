@@ -5,10 +5,12 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use stolos::object::{Object, ObjectRef};
+use stolos::sandbox::{Clock, Endpoint, Sandbox, SandboxCluster, SystemClock};
 
 use crate::support::command::{Ran, scratch, stolos};
 use crate::support::meshes::{Meshes, desired, topology_text};
@@ -228,4 +230,59 @@ async fn a_process_that_is_told_twice_gives_its_leases_back() {
     let (code, said) = asked.finished();
     assert_eq!(code, Some(1), "{said:#?}");
     assert_eq!((served.holder("cluster1"), served.holder("cluster2")), (None, None), "{said:#?}");
+}
+
+#[test]
+fn an_apply_waits_for_the_command_that_holds_its_sandbox() {
+    let folder = scratch("two-runs-sandbox");
+    std::fs::write(folder.join("mesh.yaml"), topology_text(FILE)).expect("a file");
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clusters = ["cluster1", "cluster2"].map(|name| SandboxCluster { name: name.into(), id: name.into() });
+    let held = Sandbox::open(&folder.join(".stolos/sandbox"), &clusters, &clock).expect("a sandbox");
+    let refused = stolos(&folder, &["apply", "--auto-approve", "--sandbox", "mesh.yaml"]);
+    assert!(refused.stderr.starts_with("error[sandbox-in-use]: "), "{refused}");
+    let waiting = ["apply", "--auto-approve", "--lock-timeout", "5m", "--sandbox", "mesh.yaml"];
+    let waiting = Started::new(&folder, &waiting);
+    let said = waiting.heard("Waiting up to 5m for another command");
+    drop(held);
+    let (code, rest) = waiting.finished();
+    assert_eq!(code, Some(0), "{said:?} {rest:?}");
+    let planned = stolos(&folder, &["plan", "--detailed-exitcode", "--sandbox", "mesh.yaml"]);
+    assert_eq!(planned.code, Some(0), "{planned}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_plugin_that_does_not_end_keeps_no_run_that_is_abandoned() {
+    let served = served("two-runs-plugin").await;
+    let plugin = "\
+[ ! -e hang ] || exec sleep 1000
+end=$(date -u -d '+1 second' +%Y-%m-%dT%H:%M:%SZ)
+echo '{\"kind\": \"ExecCredential\", \"apiVersion\": \"client.authentication.k8s.io/v1\",
+  \"status\": {\"token\": \"t\", \"expirationTimestamp\": \"'$end'\"}}'
+touch asked";
+    let exec = json!({"apiVersion": "client.authentication.k8s.io/v1", "command": "/bin/sh",
+        "args": ["-c", plugin], "interactiveMode": "Never"});
+    let endpoints = served.meshes.running.endpoints();
+    let named = |key: &str, of: &dyn Fn(&Endpoint) -> Value| -> Vec<Value> {
+        endpoints.iter().map(|endpoint| json!({"name": endpoint.cluster, key: of(endpoint)})).collect()
+    };
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config",
+        "clusters": named("cluster", &|endpoint| json!({"server": endpoint.url})),
+        "contexts": named("context", &|endpoint| json!({"cluster": endpoint.cluster, "user": "user"})),
+        "users": [{"name": "user", "user": {"exec": exec}}],
+    });
+    std::fs::write(served.folder.join("config"), config.to_string()).expect("a file");
+    let asked = served.started(APPLY);
+    assert!(served.folder.join("asked").exists());
+    std::fs::write(served.folder.join("hang"), "").expect("a file");
+    // Its last credential ends within a second; the first request after that hangs.
+    asked.heard("waiting");
+    asked.signal("INT");
+    asked.heard("Stopping");
+    let told = Instant::now();
+    asked.signal("INT");
+    let (code, said) = asked.finished();
+    assert_eq!(code, Some(1), "{said:#?}");
+    assert!(told.elapsed() < Duration::from_secs(40), "{:?} {said:#?}", told.elapsed());
 }

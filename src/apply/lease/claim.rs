@@ -263,7 +263,7 @@ impl Claimant {
             Fault::NotFound(_) => Ok(Claim::NoNamespace(error)),
             Fault::Forbidden(_) => {
                 let live = self.cluster.get(&self.namespace()).await?;
-                let goes = live.is_some_and(|live| live.get(&["metadata", "deletionTimestamp"]).is_some());
+                let goes = live.is_some_and(|live| live.is_being_deleted());
                 if goes { Ok(Claim::NamespaceGoes(error)) } else { Err(error) }
             }
             _ => Err(error),

@@ -48,7 +48,7 @@ fn troubles(pod: &Object) -> Vec<String> {
     if is_true("Ready") {
         return Vec::new();
     }
-    if pod.get(&["metadata", "deletionTimestamp"]).is_some() {
+    if pod.is_being_deleted() {
         return vec!["it is being deleted".to_owned()];
     }
     // Evicted, or a node that went away.

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::fields::{Open, differences};
 use super::same::Exactness;
-use super::{is_data, text_fits};
+use super::{data_text, is_data, plain_text};
 use crate::compile::markers_in;
 use crate::object::{FieldPath, Object, kinds};
+use crate::plan::markers::fits;
 
 /// The fields in which an object that was filled is not the planned one with something in the place
 /// of its markers; empty where `apply` may go on. Both [`settled`](super::settled).
@@ -31,7 +32,8 @@ struct Filled {
 
 impl Open for Filled {
     fn agrees(&self, path: &FieldPath, planned: &str, filled: &Value) -> bool {
-        !markers_in(planned).is_empty() && text_fits(planned, filled, self.is_secret && is_data(path))
+        let filled = if self.is_secret && is_data(path) { data_text(filled) } else { plain_text(filled) };
+        !markers_in(planned).is_empty() && filled.is_some_and(|filled| fits(planned, &filled))
     }
 }
 

@@ -51,6 +51,15 @@ use crate::topology::ClusterName;
 const MEND_REFUSED: &str = "mend the field that it names: in the topology if the value comes from there, \
      in the live object if somebody added it there; then plan again";
 
+/// Whether a live object stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasting {
+    /// It does.
+    Stays,
+    /// It is being deleted, or what holds it is.
+    Leaves,
+}
+
 /// One object and everything that it is compared with.
 #[derive(Debug, Clone, Copy)]
 pub struct Comparison<'c> {
@@ -62,6 +71,8 @@ pub struct Comparison<'c> {
     pub digest: &'c str,
     /// What is there.
     pub live: Option<&'c Object>,
+    /// Whether that stays until somebody changes it.
+    pub lasting: Lasting,
     /// What the last apply recorded.
     pub recorded: Option<&'c InventoryEntry>,
     /// Whether fields that another tool applies may be taken from it.
@@ -75,12 +86,10 @@ pub struct Comparison<'c> {
 impl Comparison<'_> {
     /// What is to be done to the object.
     pub fn change(&self) -> Result<Change, Failure> {
-        match self.live {
-            None => Ok(self.creation(None)),
-            Some(live) if live.get(&["metadata", "deletionTimestamp"]).is_some() => {
-                Ok(self.creation(Some(live)))
-            }
-            Some(live) => {
+        match (self.live, self.lasting) {
+            (None, _) => Ok(self.creation(None)),
+            (Some(live), Lasting::Leaves) => Ok(self.creation(Some(live))),
+            (Some(live), Lasting::Stays) => {
                 self.refuse_other_sets(live)?;
                 self.against(live)
             }
@@ -130,8 +139,11 @@ impl Comparison<'_> {
         let shape = known.map_or_else(kinds::custom_shape, |kind| kind.shape);
         let asked = FieldSet::of_map(desired.as_map(), shape).without_identity();
 
-        let asks_the_same = self.recorded.is_some_and(|recorded| recorded.digest == self.digest);
-        let exactness = if asks_the_same { Exactness::Subset } else { Exactness::Whole };
+        let demand = self.demand();
+        let exactness = match demand {
+            Demand::Same => Exactness::Subset,
+            Demand::Other => Exactness::Whole,
+        };
         let mut found = differences(&desired, live, shape, exactness, self);
         found.extend(removals(&asked, live, &ownership));
         let mut claims = claims(&asked, &desired, live, &ownership);
@@ -170,7 +182,7 @@ impl Comparison<'_> {
             Standing::Remade => Cause::Drift(None),
             Standing::Strange => Cause::Topology,
             Standing::Ours if action == Action::NoOp => Cause::Topology,
-            Standing::Ours => cause(asks_the_same, &fields, &claims, &ownership),
+            Standing::Ours => cause(demand, &fields, &claims, &ownership),
         };
         let note = match standing {
             Standing::Remade => Some("was deleted and made anew by others since the last apply".to_owned()),
@@ -204,6 +216,14 @@ impl Comparison<'_> {
         })
     }
 
+    /// Whether the last apply asked for the same.
+    fn demand(&self) -> Demand {
+        match self.recorded {
+            Some(recorded) if recorded.digest == self.digest => Demand::Same,
+            Some(_) | None => Demand::Other,
+        }
+    }
+
     /// Whose object a live one is.
     fn standing(&self, live: &Object, ownership: &Ownership) -> Standing {
         let Some(recorded) = self.recorded else { return Standing::Strange };
@@ -232,13 +252,12 @@ impl Comparison<'_> {
                 .with_fact("Kubernetes never changes this field, so the object would have to be deleted")
                 .with_help("delete or rename it yourself, then plan again"));
         }
-        let asks_the_same = self.recorded.is_some_and(|recorded| recorded.digest == self.digest);
         let fields: Vec<FieldChange> =
             found.iter().map(|difference| shown::field_change(&desired, difference, ownership)).collect();
         Ok(Change {
             object: desired.reference(),
             action: Action::Replace,
-            cause: cause(asks_the_same, &fields, &[], ownership),
+            cause: cause(self.demand(), &fields, &[], ownership),
             fields,
             note: Some(format!("{field} cannot be changed")),
             uid: live.uid().map(str::to_owned),
@@ -294,14 +313,24 @@ fn is_data(path: &FieldPath) -> bool {
     matches!(path.0.first(), Some(PathElement::Field(name)) if name == "data")
 }
 
-/// Whether a text with markers could have become a live value.
-fn text_fits(desired: &str, live: &Value, is_encoded: bool) -> bool {
-    let Some(live) = live.as_str() else { return false };
-    if !is_encoded {
-        return fits(desired, live);
-    }
-    let decoded = STANDARD.decode(live).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    decoded.is_some_and(|live| fits(desired, &live))
+/// What a value in base64 says; none where it is no text.
+fn data_text(value: &Value) -> Option<String> {
+    let bytes = STANDARD.decode(value.as_str()?).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
+/// What any other value says; none where it is no text.
+fn plain_text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+/// What is asked for, beside what the last apply asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Demand {
+    /// It is the same, holes aside.
+    Same,
+    /// It is something else, or nothing was asked for.
+    Other,
 }
 
 /// Whose object a live one is.
@@ -325,7 +354,9 @@ impl Open for Comparison<'_> {
         if holes.is_empty() || !holes.iter().all(is_unread) {
             return false;
         }
-        text_fits(desired, live, self.desired.kind() == "Secret" && is_data(path))
+        let is_encoded = self.desired.kind() == "Secret" && is_data(path);
+        let live = if is_encoded { data_text(live) } else { plain_text(live) };
+        live.is_some_and(|live| fits(desired, &live))
     }
 }
 
@@ -425,8 +456,8 @@ fn fields(
 }
 
 /// Why an object of ours differs.
-fn cause(asks_the_same: bool, fields: &[FieldChange], claims: &[FieldPath], ownership: &Ownership) -> Cause {
-    if !asks_the_same {
+fn cause(demand: Demand, fields: &[FieldChange], claims: &[FieldPath], ownership: &Ownership) -> Cause {
+    if demand == Demand::Other {
         return Cause::Topology;
     }
     let author = || -> Option<Author> {

@@ -3,16 +3,22 @@
 //! An apply that asks for nothing takes away whatever only we still hold. For labels and annotations
 //! that is right: we added them. But values that we set in place of somebody else's (a ConfigMap's
 //! data, a webhook's rules) are all that is left of those, and without them the object would be broken.
-//! So we give them up first, by a write of `metadata.managedFields`, and they stay as they are.
+//! So we give them up first, by a write of `metadata.managedFields`, and they stay as they are. The
+//! same goes for an annotation without which servers refuse the object.
 
 use serde_json::Value;
 
 use super::renamed::is_ours;
 use crate::object::{FieldPath, FieldSet, ManagedEntry, Object, PathElement};
 
+/// The annotation that a token Secret must have (`ValidateSecret` in
+/// `pkg/apis/core/validation/validation.go`, Kubernetes 1.35).
+const ACCOUNT: &str = "kubernetes.io/service-account.name";
+
 /// What `metadata.managedFields` of a live object becomes when we give up all but its labels and
-/// annotations; none where there is nothing else to give up.
+/// annotations, and of those what it must have; none where there is nothing else to give up.
 pub fn given_up(live: &Object) -> Option<Value> {
+    let needed = needed(live);
     let mut gave_up = false;
     let mut kept = Vec::new();
     for value in live.get(&["metadata", "managedFields"])?.as_array()? {
@@ -20,7 +26,7 @@ pub fn given_up(live: &Object) -> Option<Value> {
             kept.push(value.clone());
             continue;
         };
-        let added = additions(&entry.fields);
+        let added = additions(&entry.fields).difference(&needed);
         gave_up |= added != entry.fields;
         entry.fields = added;
         if !entry.fields.is_empty() {
@@ -41,6 +47,15 @@ fn additions(fields: &FieldSet) -> FieldSet {
         fields.within(&path)
     };
     of_metadata("labels").union(&of_metadata("annotations"))
+}
+
+/// The annotations without which a server refuses the object.
+fn needed(live: &Object) -> FieldSet {
+    let mut needed = FieldSet::default();
+    if live.kind() == "Secret" && live.text(&["type"]) == Some("kubernetes.io/service-account-token") {
+        needed.insert(&FieldPath(["metadata", "annotations", ACCOUNT].map(PathElement::field).to_vec()));
+    }
+    needed
 }
 
 #[cfg(test)]

@@ -284,7 +284,7 @@ mod tests {
 
     use super::*;
     use crate::plan::{
-        Action, Author, Cause, Change, Comparison, Conflicts, DryRuns, InventoryEntry, Origin, Shown,
+        Action, Author, Cause, Change, Comparison, Conflicts, DryRuns, InventoryEntry, Lasting, Origin, Shown,
     };
 
     fn entry(manager: &str, operation: &str, version: &str, fields: &Value) -> Value {
@@ -359,6 +359,7 @@ mod tests {
             desired: &desired,
             digest,
             live: Some(live),
+            lasting: Lasting::Stays,
             recorded: Some(&recorded),
             conflicts: Conflicts::Refuse,
             unread: &BTreeSet::new(),

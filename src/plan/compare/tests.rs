@@ -44,6 +44,7 @@ fn adoption(live: &Object, conflicts: Conflicts) -> Result<Change, Failure> {
         desired: &desired,
         digest: "x",
         live: Some(live),
+        lasting: Lasting::Stays,
         recorded: None,
         conflicts,
         unread: &BTreeSet::new(),

@@ -30,7 +30,7 @@ pub fn still_there(targets: &[(ClusterName, ObjectRef)], live: &impl Lookup) -> 
 /// What keeps an object that is to go.
 fn keepers(object: &Object) -> Vec<String> {
     let name = object.reference();
-    if object.get(&["metadata", "deletionTimestamp"]).is_none() {
+    if !object.is_being_deleted() {
         return vec![format!("{name} is not being deleted: somebody made it anew")];
     }
     let mut facts = Vec::new();

@@ -9,10 +9,10 @@ mod workload;
 
 pub use gone::still_there;
 
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use super::{Lookup, Sighting, Unmet};
-use crate::compile::{Done, Hole, Output, Values};
+use crate::compile::{Done, Hole, Output, Value, Values};
 use crate::graph::Unit;
 use crate::object::{Object, ObjectRef};
 use crate::topology::ClusterName;
@@ -78,8 +78,8 @@ pub fn failed_since(unit: &Unit, done: &Done, live: &impl Lookup) -> Option<Stri
     }
 }
 
-/// What a unit gives to others, as far as it is there.
-pub fn outputs(unit: &Unit, done: &Done, live: &impl Lookup) -> Values {
+/// What a unit gives to others, as far as it is there. Of several addresses the one that is `in_use` stays.
+pub fn outputs(unit: &Unit, done: &Done, live: &impl Lookup, in_use: &Values) -> Values {
     let mut values = Values::default();
     let mut give = |output: Output, value: Option<String>| {
         if let Some(value) = value {
@@ -89,7 +89,12 @@ pub fn outputs(unit: &Unit, done: &Done, live: &impl Lookup) -> Values {
     match done {
         Done::Gateway { address: Some(service), .. } | Done::Address { service } => {
             if let Sighting::Found(service) = live.object(&unit.cluster, service) {
-                give(Output::Address, address_of(service));
+                let hole = Hole::Observed { unit: unit.clone(), output: Output::Address };
+                let kept = match in_use.get(&hole) {
+                    Some(Value::Public(address)) => addresses(service).find(|reported| reported == address),
+                    Some(Value::Secret(_)) | None => None,
+                };
+                give(Output::Address, kept.map(str::to_owned).or_else(|| address_of(service)));
             }
         }
         Done::Token { secret } => {
@@ -109,20 +114,24 @@ pub fn outputs(unit: &Unit, done: &Done, live: &impl Lookup) -> Values {
     values
 }
 
-/// The address of a load balancer, or its hostname where it reports no address.
-///
-/// Of several the first, those of IPv4 before those of IPv6, which a remote of Istio before 1.30 cannot
-/// use. Whether kube-proxy short-cuts it (`ipMode`) makes no difference from outside.
+/// The address of a load balancer, or its hostname where it reports no address: the first of
+/// [`addresses`] that nobody uses yet.
 pub(super) fn address_of(service: &Object) -> Option<String> {
-    let ingress = service.get(&["status", "loadBalancer", "ingress"])?.as_array()?;
-    let texts = |name: &'static str| {
-        ingress.iter().filter_map(move |point| point.get(name)?.as_str()).filter(|text| !text.is_empty())
+    addresses(service).next().map(str::to_owned)
+}
+
+/// All that a load balancer reports, those first that are taken first: addresses of IPv4, which remotes of
+/// Istio before 1.30 need, those of IPv6, hostnames. Whether kube-proxy short-cuts one (`ipMode`) makes no
+/// difference from outside.
+pub(super) fn addresses(service: &Object) -> impl Iterator<Item = &str> {
+    let ingress = service.get(&["status", "loadBalancer", "ingress"]).and_then(Json::as_array);
+    let texts = move |name: &'static str| {
+        let points = ingress.into_iter().flatten();
+        points.filter_map(move |point| point.get(name)?.as_str()).filter(|text| !text.is_empty())
     };
-    texts("ip")
-        .find(|ip| ip.parse::<std::net::Ipv4Addr>().is_ok())
-        .or_else(|| texts("ip").next())
-        .or_else(|| texts("hostname").next())
-        .map(str::to_owned)
+    let is_ipv4 = |ip: &&str| ip.parse::<std::net::Ipv4Addr>().is_ok();
+    let ipv6 = texts("ip").filter(move |ip| !is_ipv4(ip));
+    texts("ip").filter(is_ipv4).chain(ipv6).chain(texts("hostname"))
 }
 
 /// A text of a Secret; none where it is missing, empty or no text.
@@ -144,7 +153,7 @@ fn not_found(cluster: &ClusterName, object: &ObjectRef, sighting: Sighting<'_>) 
 /// The objects that are not there, or not for long: what is being deleted never comes back.
 fn missing(cluster: &ClusterName, objects: &[ObjectRef], live: &impl Lookup) -> Option<Unmet> {
     let lacking = |object: &ObjectRef| match live.object(cluster, object) {
-        Sighting::Found(found) if found.get(&["metadata", "deletionTimestamp"]).is_some() => {
+        Sighting::Found(found) if found.is_being_deleted() => {
             Some(format!("{object} of {cluster} is being deleted"))
         }
         sighting => not_found(cluster, object, sighting),
@@ -252,9 +261,9 @@ impl std::fmt::Display for Condition<'_> {
 impl<'o> Condition<'o> {
     /// All conditions of an object.
     fn all(object: &'o Object) -> impl Iterator<Item = Self> {
-        let conditions = object.get(&["status", "conditions"]).and_then(Value::as_array);
+        let conditions = object.get(&["status", "conditions"]).and_then(Json::as_array);
         conditions.into_iter().flatten().map(|condition| {
-            let text = |name: &str| condition.get(name).and_then(Value::as_str).unwrap_or_default();
+            let text = |name: &str| condition.get(name).and_then(Json::as_str).unwrap_or_default();
             Self {
                 kind: text("type"),
                 status: text("status"),

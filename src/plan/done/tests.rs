@@ -53,7 +53,16 @@ fn a_load_balancer_without_address_is_waited_for_by_name() {
     let mut expected = Values::default();
     expected
         .insert(Hole::Observed { unit: unit("c1/eastwest-gateway"), output: Output::Address }, "203.0.113.7");
-    assert_eq!(outputs(&unit("c1/eastwest-gateway"), &done, &given), expected);
+    assert_eq!(outputs(&unit("c1/eastwest-gateway"), &done, &given, &Values::default()), expected);
+    // Which of them is taken first follows an order; the one that is in use stays.
+    for (kept, given_address) in [("h", "h"), ("203.0.113.7", "203.0.113.7"), ("203.0.113.8", "203.0.113.7")]
+    {
+        let hole = Hole::Observed { unit: unit("c1/eastwest-gateway"), output: Output::Address };
+        let (mut in_use, mut expected) = (Values::default(), Values::default());
+        in_use.insert(hole.clone(), kept);
+        expected.insert(hole, given_address);
+        assert_eq!(outputs(&unit("c1/eastwest-gateway"), &done, &given, &in_use), expected);
+    }
 }
 
 #[test]
@@ -79,7 +88,7 @@ fn a_token_secret_gives_its_token_and_its_authority_as_a_kubeconfig_holds_it() {
     );
     let filled = seen([("c2", secret(json!({"ca.crt": "cGVt", "token": "dG9r"})))]);
     assert_eq!(unmet(&credential, &done, &[], &filled), None);
-    let given = outputs(&credential, &done, &filled);
+    let given = outputs(&credential, &done, &filled, &Values::default());
     let values: Vec<&str> = given.iter().map(|(_, value)| value.expose()).collect();
     assert_eq!(values, ["tok", "cGVt"]);
 }

@@ -204,6 +204,7 @@ fn parts(field: Option<&String>) -> (&str, &str) {
 fn unforeseen(change: &Change) -> String {
     let paths: Vec<&str> = change.fields.iter().map(|field| field.path.as_str()).collect();
     match change.action {
+        Action::Create if change.uid.is_some() => "is being deleted".to_owned(),
         Action::Create => "is gone".to_owned(),
         Action::Adopt | Action::Update | Action::Replace if !paths.is_empty() => {
             format!("was changed: {}", listed(paths))

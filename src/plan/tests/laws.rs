@@ -41,6 +41,7 @@ fn action(desired: &Object, live: &Object, recorded: &Object) -> Action {
         desired,
         digest: &digest(desired),
         live: Some(live),
+        lasting: Lasting::Stays,
         recorded: Some(&entry),
         conflicts: Conflicts::Refuse,
         unread: &BTreeSet::new(),

@@ -185,6 +185,23 @@ fn another_address_reaches_the_remote_as_a_changed_value() {
 }
 
 #[test]
+fn an_address_that_is_in_use_stays_while_it_is_reported_wherever_it_stands() {
+    let (desired, mut world) = multi_network();
+    let report = |world: &mut World, addresses: &[&str]| {
+        let points: Vec<_> = addresses.iter().map(|ip| json!({"ip": ip})).collect();
+        world.edit("cluster1", "Service istio-system/istio-eastwestgateway", "cloud", |service| {
+            service["status"]["loadBalancer"]["ingress"] = json!(points);
+        });
+    };
+    report(&mut world, &["203.0.113.99", "2001:db8::1", "203.0.113.1"]);
+    assert_eq!(lines(&world.plan(&desired).unwrap()), Vec::<String>::new());
+    report(&mut world, &["2001:db8::1", "203.0.113.99"]);
+    let plan = world.plan(&desired).unwrap();
+    assert_eq!(lines(&plan)[0], "cluster2/control-plane update EndpointSlice istio-system/istiod");
+    assert!(lines(&plan)[1].ends_with("[String(\"203.0.113.99\")]}]))"), "{:?}", lines(&plan));
+}
+
+#[test]
 fn a_hostname_where_a_remote_needs_an_address_is_refused() {
     let (desired, mut world) = multi_network();
     world.edit("cluster1", "Service istio-system/istio-eastwestgateway", "cloud", |service| {

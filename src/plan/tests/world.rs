@@ -105,7 +105,7 @@ impl World {
             }
             self.controllers(desired);
             if let Some(unit) = &step.desired {
-                values.extend(done::outputs(&unit.unit, &unit.done, &self.live));
+                values.extend(done::outputs(&unit.unit, &unit.done, &self.live, &plan.in_use));
             }
         }
     }
