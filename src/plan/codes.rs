@@ -61,6 +61,10 @@ runs in that cluster nor what others hold for it.
 
 Put the cluster back. To take the mesh down, run `stolos destroy` with the topology that still names
 every cluster.
+
+One cluster alone cannot be taken out of a mesh that goes on, yet. What can be had is the mesh taken down in
+all clusters and applied anew in those that stay: connections break, and a generated root is another one
+afterwards, so keep it in files (`trust.root.certificate`) if workloads outside must go on to know it.
 ",
 };
 

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::prune::prunes;
+use super::prune::{going_namespace, prunes};
 use super::steps::{hold_back, planned_clusters, refuse_inventories, unread};
 use super::{Change, Inputs, Live, Mode, Part, Plan, RootOutlook, Step};
 use crate::compile::{Desired, Values};
 use crate::diagnostic::Failure;
-use crate::graph::Unit;
+use crate::graph::{Unit, UnitKind};
 
 /// What it takes to leave the clusters as they were before the first apply.
 ///
@@ -20,6 +20,10 @@ pub fn destroy(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, 
     for name in desired.clusters.keys() {
         if let Some(cluster) = live.cluster(name) {
             changes.extend(prunes(desired, cluster, &BTreeSet::new()));
+            let namespace = Unit::new(name, UnitKind::Namespace);
+            changes.extend(
+                going_namespace(desired, cluster, &namespace).map(|change| (namespace, vec![change])),
+            );
         }
     }
     let mut steps: Vec<Step> = Vec::new();

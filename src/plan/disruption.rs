@@ -3,6 +3,8 @@
 //! Changes enter, answers leave. What disrupts goes in waves and is told first; what is new disrupts
 //! nothing.
 
+use std::collections::BTreeSet;
+
 use super::{Action, Change, FieldChange, Shown, Step};
 use crate::compile::ROOT_DIGEST;
 use crate::object::ObjectRef;
@@ -63,7 +65,7 @@ impl Change {
             .iter()
             .any(|start| path.starts_with(start)),
             "Gateway" | "VirtualService" => path.starts_with("spec") && field.before.is_some(),
-            // Whoever takes another address of istiod keeps the connections that it has.
+            // What comes of another address says `moves_istiod`.
             _ => false,
         }
     }
@@ -87,6 +89,31 @@ impl Change {
         self.object.kind == "Namespace"
             && matches!(self.action, Action::Adopt | Action::Update)
             && self.fields.iter().any(|field| field.path == NETWORK_LABEL && field.before.is_some())
+    }
+
+    /// Whether traffic into a network takes another way: a gateway that was declared by its address is declared no
+    /// more. istiod reads it at once and tells every proxy, which from then on goes elsewhere or nowhere; what is
+    /// open to the old address stays open for as long as that answers. One that comes to others moves nobody.
+    pub fn moves_gateways(&self) -> bool {
+        let gateways = |value: &Option<Shown>| match value {
+            Some(Shown::Value(text)) => text.as_str().map(declared_gateways).unwrap_or_default(),
+            Some(Shown::Fingerprint(_) | Shown::Later(_)) | None => BTreeSet::new(),
+        };
+        self.object.kind == "ConfigMap"
+            && self.object.name == MESH_CONFIG
+            && matches!(self.action, Action::Adopt | Action::Update)
+            && self.fields.iter().any(|field| {
+                field.path == "data.meshNetworks"
+                    && !gateways(&field.before).is_subset(&gateways(&field.after))
+            })
+    }
+
+    /// Whether a remote reaches istiod at another address from now on. Whoever is connected stays so for as long
+    /// as the old address answers: nothing is cut, and no wave waits for it.
+    pub fn moves_istiod(&self) -> bool {
+        matches!(self.object.kind.as_str(), "Endpoints" | "EndpointSlice")
+            && matches!(self.action, Action::Adopt | Action::Update)
+            && (self.touches("endpoints") || self.touches("subsets"))
     }
 
     /// Whether every identity moves to another trust domain.
@@ -167,6 +194,7 @@ impl Step {
                 || change.reregisters()
                 || change.replaces_root()
                 || change.moves_network()
+                || change.moves_gateways()
                 || change.moves_trust_domain()
         }) || self.refuses_plain_text().is_some()
     }
@@ -188,6 +216,59 @@ impl Step {
     }
 }
 
+/// The gateways of `meshNetworks`, each as network, address and port. Charts write it with `toYaml`: each
+/// network two deep, and the address of a gateway before its port.
+fn declared_gateways(text: &str) -> BTreeSet<String> {
+    let mut gateways = BTreeSet::new();
+    let (mut network, mut address) = ("", None);
+    for line in text.lines() {
+        let depth = line.len() - line.trim_start().len();
+        let words = line.trim().trim_start_matches("- ");
+        match words.split_once(':') {
+            Some((name, "")) if depth == 2 => network = name,
+            Some(("address", value)) => address = Some(value.trim()),
+            Some(("port", value)) => {
+                gateways
+                    .extend(address.take().map(|address| format!("{network} {address} {}", value.trim())));
+            }
+            Some(_) | None => {}
+        }
+    }
+    gateways
+}
+
 fn is_workload(object: &ObjectRef) -> bool {
     matches!(object.kind.as_str(), "Deployment" | "DaemonSet" | "StatefulSet")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn declared_gateways_are_known_by_network_address_and_port() {
+        let text = "\
+networks:
+  network1:
+    endpoints:
+    - fromRegistry: cluster1
+    gateways:
+    - address: 203.0.113.1
+      port: 15443
+    - address: east.example.com
+      port: 32443
+  network2:
+    endpoints:
+      - fromRegistry: cluster2
+    gateways:
+      - address: 2001:db8::1
+        port: 15443
+";
+        let gateways: Vec<String> = declared_gateways(text).into_iter().collect();
+        assert_eq!(
+            gateways,
+            ["network1 203.0.113.1 15443", "network1 east.example.com 32443", "network2 2001:db8::1 15443"]
+        );
+        assert_eq!(declared_gateways("networks: {}\n"), BTreeSet::new());
+    }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::markers::has_markers;
-use super::{Action, Conflicts, Plan};
+use super::{Action, Change, Conflicts, Plan, Step};
 use crate::diagnostic::Failure;
+use crate::graph::{Unit, UnitKind};
 use crate::object::{Object, ObjectRef};
 use crate::topology::ClusterName;
 
@@ -77,7 +79,8 @@ impl DryRuns {
 
 impl Plan {
     /// What is worth a dry run: objects that exist, differ, hold no marker and no
-    /// [renamed item](super::Change::renamed), and were not asked about yet.
+    /// [renamed item](super::Change::renamed), and were not asked about yet. Of those that are new, Services
+    /// that ask for a port of every node, which another one may have.
     ///
     /// Asked about, their answers go into [`Inputs::dry_runs`] and the diff is made again: a
     /// difference that the server would make vanish is then none, and what hung on it is known.
@@ -87,8 +90,12 @@ impl Plan {
         for step in &self.steps {
             for change in &step.changes {
                 let Some(desired) = &change.desired else { continue };
-                let exists = matches!(change.action, Action::Adopt | Action::Update);
-                if exists
+                let is_asked = match change.action {
+                    Action::Adopt | Action::Update => true,
+                    Action::Create => self.may_clash(&step.unit.cluster, change, desired),
+                    Action::Replace | Action::Delete | Action::Release | Action::Keep | Action::NoOp => false,
+                };
+                if is_asked
                     && change.renamed.is_empty()
                     && !has_markers(desired)
                     && asked.of(&step.unit.cluster, desired).is_none()
@@ -102,5 +109,17 @@ impl Plan {
             }
         }
         candidates
+    }
+
+    /// Whether a new object asks for something that each server gives once, in a namespace that is there.
+    fn may_clash(&self, cluster: &ClusterName, change: &Change, desired: &Object) -> bool {
+        let ports = desired.get(&["spec", "ports"]).and_then(Value::as_array);
+        let fixes_ports = || ports.into_iter().flatten().any(|port| port.get("nodePort").is_some());
+        let namespace = self.step(&Unit::new(cluster, UnitKind::Namespace));
+        let is_there = |step: &Step| step.changes.iter().all(|change| change.action != Action::Create);
+        desired.kind() == "Service"
+            && change.uid.is_none()
+            && fixes_ports()
+            && namespace.is_some_and(is_there)
     }
 }

@@ -44,6 +44,25 @@ pub(super) fn prunes(
     changes
 }
 
+/// The mesh namespace, where it goes and the inventory in it has gone already: nothing else tells of it then.
+pub(super) fn going_namespace(desired: &Desired, cluster: &LiveCluster, unit: &Unit) -> Option<Change> {
+    let object = ObjectRef {
+        group: String::new(),
+        kind: "Namespace".to_owned(),
+        namespace: None,
+        name: desired.mesh.namespace.clone(),
+    };
+    let live = cluster.objects.get(&object).filter(|_| cluster.inventory.is_none())?;
+    let is_ours = live.label(PART_OF) == Some(applyset_id(&desired.mesh).as_str());
+    let entry = InventoryEntry {
+        uid: live.uid().map(str::to_owned),
+        origin: Origin::Created,
+        unit: unit.clone(),
+        digest: String::new(),
+    };
+    (is_ours && live.is_being_deleted()).then(|| change(cluster, &object, &entry, Fate::Leaving))
+}
+
 /// What becomes of an object that is no longer asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Fate {

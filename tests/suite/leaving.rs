@@ -13,6 +13,7 @@ use crate::support::meshes::{Meshes, Ran, desired, text, topology_text, writes};
 
 on_both_back_ends!(
     what_a_finalizer_holds_is_waited_for_named_and_seen_by_the_next_destroy,
+    a_namespace_that_has_lost_its_inventory_and_is_not_gone_is_seen_by_the_next_destroy,
     what_is_going_is_made_again_once_it_is_gone,
     a_mesh_namespace_that_is_going_is_made_again_with_all_that_was_in_it,
 );
@@ -107,6 +108,25 @@ async fn what_a_finalizer_holds_is_waited_for_named_and_seen_by_the_next_destroy
     assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
     assert_eq!(meshes.live("cluster1", &reference("Namespace", None, "istio-system")).await, None);
     assert_eq!(meshes.applied_by_us().await, Vec::<String>::new());
+}
+
+async fn a_namespace_that_has_lost_its_inventory_and_is_not_gone_is_seen_by_the_next_destroy(on: BackEnd) {
+    let mut meshes = applied(on, "leaving-inventory").await;
+    // istiod makes it in every namespace: it keeps none from being deleted.
+    let made = reference("ConfigMap", Some("istio-system"), "istio-ca-root-cert");
+    hold(&meshes, "cluster1", &made).await;
+    meshes.options.timeout = on.short();
+    let ran = meshes.destroy().await;
+    assert!(!ran.summary.is_complete(), "{:#?}", ran.summary);
+    let inventory = reference("ConfigMap", Some("istio-system"), "stolos-mesh1");
+    assert_eq!(meshes.live("cluster1", &inventory).await, None);
+    let plan = meshes.plan(Mode::Destroy).await;
+    assert_eq!(line(&plan, "Namespace istio-system"), "- Namespace istio-system    still being deleted");
+    let_go(&meshes, "cluster1", &made).await;
+    meshes.options.timeout = Duration::from_secs(60);
+    let ran = meshes.destroy().await;
+    assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
+    assert_eq!(meshes.live("cluster1", &reference("Namespace", None, "istio-system")).await, None);
 }
 
 async fn what_is_going_is_made_again_once_it_is_gone(on: BackEnd) {

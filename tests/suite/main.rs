@@ -20,6 +20,7 @@ mod killed;
 mod lease;
 mod leaving;
 mod no_false_diffs;
+mod node_ports;
 mod real_addresses;
 mod rights;
 mod run;

@@ -255,7 +255,7 @@ fn an_apply_waits_for_the_command_that_holds_its_sandbox() {
 async fn a_credential_plugin_that_does_not_end_keeps_no_run_that_is_abandoned() {
     let served = served("two-runs-plugin").await;
     let plugin = "\
-[ ! -e hang ] || exec sleep 1000
+[ ! -e hang ] || { touch hangs; exec sleep 1000; }
 end=$(date -u -d '+1 second' +%Y-%m-%dT%H:%M:%SZ)
 echo '{\"kind\": \"ExecCredential\", \"apiVersion\": \"client.authentication.k8s.io/v1\",
   \"status\": {\"token\": \"t\", \"expirationTimestamp\": \"'$end'\"}}'
@@ -277,7 +277,7 @@ touch asked";
     assert!(served.folder.join("asked").exists());
     std::fs::write(served.folder.join("hang"), "").expect("a file");
     // Its last credential ends within a second; the first request after that hangs.
-    asked.heard("waiting");
+    served.until("the plugin hangs", || served.folder.join("hangs").exists());
     asked.signal("INT");
     asked.heard("Stopping");
     let told = Instant::now();

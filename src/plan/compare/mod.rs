@@ -87,11 +87,23 @@ impl Comparison<'_> {
     /// What is to be done to the object.
     pub fn change(&self) -> Result<Change, Failure> {
         match (self.live, self.lasting) {
-            (None, _) => Ok(self.creation(None)),
+            (None, _) => self.new_object(),
             (Some(live), Lasting::Leaves) => Ok(self.creation(Some(live))),
             (Some(live), Lasting::Stays) => {
                 self.refuse_other_sets(live)?;
                 self.against(live)
+            }
+        }
+    }
+
+    /// An object that is not there, unless a server says already that it would refuse it.
+    fn new_object(&self) -> Result<Change, Failure> {
+        let creation = self.creation(None);
+        let desired = creation.desired.as_ref();
+        match desired.and_then(|desired| self.dry_runs.of(self.cluster, desired)) {
+            Some(DryRun::Refused(failure)) => Err(failure.clone().with_help(MEND_REFUSED)),
+            Some(DryRun::Merged(_) | DryRun::Conflict(_) | DryRun::NotAllowed | DryRun::NotAsked) | None => {
+                Ok(creation)
             }
         }
     }

@@ -36,7 +36,10 @@ Plan again: the new plan shows what is left.
     stolos plan mesh.yaml --out mesh.plan
     stolos apply mesh.plan
 
-An inventory remembers the last twenty plans, and goes with its mesh when that is taken down.
+An inventory remembers the last twenty plans, and goes with its mesh when that is taken down. Nothing is left
+behind in a cluster then, so nothing tells it from one that never held the mesh: a plan that was made for empty
+clusters fits them again, and applying its file once more makes the mesh anew. Delete the file of a plan that
+was applied, or let the pipeline that keeps it forget it, before you destroy the mesh.
 ",
 };
 

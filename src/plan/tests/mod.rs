@@ -181,7 +181,9 @@ fn another_address_reaches_the_remote_as_a_changed_value() {
              Some(Value(Array [Object {\"addresses\": Array [String(\"203.0.113.99\")]}]))",
         ]
     );
-    assert_eq!(plan.steps.iter().flat_map(Step::writes).next().unwrap().cause, Cause::Value);
+    let change = plan.steps.iter().flat_map(Step::writes).next().unwrap();
+    assert_eq!((&change.cause, change.moves_istiod()), (&Cause::Value, true));
+    assert!(plan.waves.is_empty(), "whoever is connected stays so");
 }
 
 #[test]

@@ -360,6 +360,21 @@ fn a_cluster_that_moves_to_another_network_is_a_cut() {
 }
 
 #[test]
+fn a_declared_gateway_that_is_left_is_a_cut_and_one_that_comes_is_none() {
+    let declared = |addresses: &str| {
+        let gateway = format!("role: primary, eastWestGateway: {{ addresses: [{addresses}] }} }}");
+        with_charts(&example("multi-primary-multi-network.yaml").replace("role: primary }", &gateway))
+    };
+    let first = declared("192.0.2.1");
+    let mut world = World::new(&first);
+    world.apply(&first);
+    assert_eq!(waves(&world.plan(&declared("192.0.2.1, 192.0.2.9")).unwrap()), Vec::<String>::new());
+    let plan = world.plan(&declared("192.0.2.9")).unwrap();
+    assert_eq!(waves(&plan), ["1 cluster1/control-plane", "2 cluster2/control-plane"]);
+    assert!(step(&plan, "cluster1/control-plane").writes().any(Change::moves_gateways));
+}
+
+#[test]
 fn another_trust_domain_is_a_cut() {
     let (desired, mut world) = multi_network();
     world.edit("cluster1", "ConfigMap istio-system/istio", "kubectl-edit", |map| {

@@ -111,6 +111,12 @@ pub(super) fn remarks(change: &Change, plan: &Plan) -> Vec<String> {
     if change.moves_network() {
         remarks.push("moves to another network, its pods when they restart".to_owned());
     }
+    if change.moves_gateways() {
+        remarks.push("traffic between networks takes another way at once".to_owned());
+    }
+    if change.moves_istiod() {
+        remarks.push("istiod is reached there from the next connection on".to_owned());
+    }
     if change.moves_trust_domain() {
         remarks.push("another trust domain".to_owned());
     }

@@ -41,6 +41,11 @@ pub(super) fn dangers(plan: &Plan) -> Vec<String> {
                 "{name}: moves to another network at once, its pods only when they restart: until then traffic to them may fail"
             ));
         }
+        if changes.iter().any(|change| change.moves_gateways()) {
+            dangers.push(format!(
+                "{name}: its workloads leave a gateway that they use for another network at once: those that are declared must answer"
+            ));
+        }
         if changes.iter().any(|change| change.moves_trust_domain()) {
             dangers.push(format!(
                 "{name}: the trust domain becomes another one: policies and peers that name the old one refuse workloads as they restart"
