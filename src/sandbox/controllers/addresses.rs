@@ -25,8 +25,8 @@ const POOLS: [Ipv4Net; 3] = [
 ];
 
 /// The first free address; none where all are taken.
-pub(super) fn next_address(taken: &BTreeSet<Ipv4Addr>) -> Option<Ipv4Addr> {
-    POOLS.iter().flat_map(|pool| pool.hosts()).find(|address| !taken.contains(address))
+pub(super) fn next_address(is_taken: impl Fn(Ipv4Addr) -> bool) -> Option<Ipv4Addr> {
+    POOLS.iter().flat_map(|pool| pool.hosts()).find(|address| !is_taken(*address))
 }
 
 /// The addresses under which a Service is reached from outside.
@@ -36,29 +36,30 @@ pub(super) fn addresses_of(service: &Object) -> impl Iterator<Item = &str> {
     ingress.iter().filter_map(|point| text(point, "ip")).chain(external.iter().filter_map(Value::as_str))
 }
 
-/// Gives addresses to the Services that want one and takes them from those that no longer do.
-pub(super) fn reconcile(world: &World) {
-    let mut taken: BTreeSet<Ipv4Addr> = BTreeSet::new();
-    let mut without = Vec::new();
-    for member in &world.members {
-        for service in member.cluster.list("", "Service", None) {
-            taken.extend(addresses_of(&service).filter_map(|address| address.parse::<Ipv4Addr>().ok()));
-            let wanted = service.text(&["spec", "loadBalancerIP"]).and_then(|address| address.parse().ok());
-            taken.extend::<Option<Ipv4Addr>>(wanted);
-            let has_one = !items(&service, &["status", "loadBalancer", "ingress"]).is_empty();
-            match (wants_address(&service), has_one) {
-                (true, false) => without.push((member, service)),
-                (false, true) => {
-                    write(member, &service, &json!({"status": {"loadBalancer": {"ingress": null}}}));
-                }
-                (true, true) | (false, false) => {}
+/// Gives addresses to the Services of a cluster that want one and takes them from those that no longer do.
+pub(super) fn reconcile(world: &World, cluster: usize) {
+    let member = &world.members[cluster];
+    let mut given: BTreeSet<Ipv4Addr> = BTreeSet::new();
+    for service in member.cluster.list("", "Service", None) {
+        let has_one = !items(&service, &["status", "loadBalancer", "ingress"]).is_empty();
+        match (wants_address(&service), has_one) {
+            (true, false) => {}
+            (false, true) => {
+                write(member, &service, &json!({"status": {"loadBalancer": {"ingress": null}}}));
+                continue;
             }
+            (true, true) | (false, false) => continue,
         }
-    }
-    for (member, service) in without {
         let declared = service.text(&["spec", "loadBalancerIP"]).and_then(|address| address.parse().ok());
-        let Some(address) = declared.or_else(|| next_address(&taken)) else { continue };
-        taken.insert(address);
+        let free = || {
+            let overview = world.overview();
+            next_address(|address| given.contains(&address) || overview.is_taken(address))
+        };
+        let Some(address) = declared.or_else(free) else {
+            world.notebook.lack();
+            continue;
+        };
+        given.insert(address);
         let point = json!({"ip": address.to_string(), "ipMode": "VIP"});
         write(member, &service, &json!({"status": {"loadBalancer": {"ingress": [point]}}}));
     }
@@ -87,7 +88,7 @@ mod tests {
         let mut taken = BTreeSet::new();
         let mut given = Vec::new();
         for _ in 0..510 {
-            let address = next_address(&taken).unwrap();
+            let address = next_address(|address| taken.contains(&address)).unwrap();
             taken.insert(address);
             given.push(address.to_string());
         }
@@ -103,14 +104,14 @@ mod tests {
         fn no_address_is_given_twice_while_it_is_taken(releases in proptest::collection::vec(any::<prop::sample::Index>(), 0..200)) {
             let mut taken = BTreeSet::new();
             for release in releases {
-                let address = next_address(&taken).unwrap();
+                let address = next_address(|address| taken.contains(&address)).unwrap();
                 prop_assert!(taken.insert(address));
                 prop_assert!(POOLS.iter().any(|pool| pool.contains(&address)));
                 let held: Vec<Ipv4Addr> = taken.iter().copied().collect();
                 if held.len() > 3 {
                     let freed = held[release.index(held.len())];
                     taken.remove(&freed);
-                    let again = next_address(&taken).unwrap();
+                    let again = next_address(|address| taken.contains(&address)).unwrap();
                     prop_assert!(again <= freed || !POOLS[0].contains(&again));
                 }
             }

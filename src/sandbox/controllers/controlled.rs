@@ -63,12 +63,21 @@ pub trait Controlled: fmt::Debug + Send + Sync {
     /// From now on these listen in its Pods. A real cluster's kubelets have their own.
     fn run(&self, _processes: Weak<dyn Processes>) {}
 
-    /// Tells of every write; its value is a position for [`Controlled::calls`].
+    /// Tells of every write; its value is a position for [`Controlled::changed`].
     fn changes(&self) -> watch::Receiver<u64>;
 
-    /// Whether anything after a position calls for a look. Events are only
-    /// written here and Leases only by clients: neither does.
-    fn calls(&self, after: u64) -> bool;
+    /// What was written after a position. Events are only written here and Leases
+    /// only by clients: neither counts.
+    fn changed(&self, after: u64) -> Changed;
+}
+
+/// What was written to a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// These objects; perhaps one more than once, perhaps none.
+    Objects(Vec<ObjectRef>),
+    /// More than is remembered.
+    Anything,
 }
 
 /// Who runs the controllers that every cluster has: those of Deployments, ReplicaSets and tokens.
@@ -153,12 +162,10 @@ impl Controlled for ClusterStore {
         self.subscribe()
     }
 
-    fn calls(&self, after: u64) -> bool {
-        match self.changes_after(after) {
-            Ok(changes) => changes.iter().any(|change| !matches!(change.object.kind(), "Event" | "Lease")),
-            // Some of them are forgotten.
-            Err(_) => true,
-        }
+    fn changed(&self, after: u64) -> Changed {
+        let Ok(changes) = self.changes_after(after) else { return Changed::Anything };
+        let counted = changes.iter().filter(|change| !matches!(change.object.kind(), "Event" | "Lease"));
+        Changed::Objects(counted.map(|change| change.object.reference()).collect())
     }
 }
 

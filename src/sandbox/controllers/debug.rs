@@ -31,12 +31,14 @@ impl Processes for World {
 
 /// `ListRemoteClusters` of pkg/kube/multicluster/secretcontroller.go (1.30.3): its own cluster first.
 fn clusterz(world: &World, cluster: &str, pod: &Object) -> Value {
-    let own = istiod::running(world)
-        .into_iter()
-        .find(|istiod| world.members[istiod.cluster].cluster.name() == cluster && istiod.is_served_by(pod));
+    let Some(position) = world.members.iter().position(|member| member.cluster.name() == cluster) else {
+        return json!([]);
+    };
+    let istiods = istiod::running(&world.members[position], position, &[]);
+    let own = istiods.iter().find(|istiod| istiod.is_served_by(pod));
     let Some(own) = own else { return json!([]) };
     let mut listed = vec![json!({"id": own.id, "secretName": "", "syncStatus": "synced"})];
-    for registration in registrations(world).into_iter().filter(|one| one.primary == cluster) {
+    for registration in registrations(world, &istiods) {
         let status = match registration.sync {
             SyncStatus::Synced => "synced",
             SyncStatus::Timeout(_) => "timeout",

@@ -2,6 +2,8 @@
 //!
 //! Only Istio's injecting webhooks are called; what other webhooks would say is not simulated.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::istiod::Istiod;
@@ -17,12 +19,7 @@ pub(super) const INJECTOR: &str = "sidecar-injector.istio.io";
 pub(super) const INJECTED: &str = "sidecar.istio.io/status";
 
 /// Lets the webhooks see a Pod that is about to be created; says why it may not be.
-pub(super) fn admit(
-    world: &World,
-    member: usize,
-    pod: &mut Object,
-    istiods: &[Istiod],
-) -> Result<(), String> {
+pub(super) fn admit(world: &World, member: usize, pod: &mut Object) -> Result<(), String> {
     let store = &world.members[member].cluster;
     let namespace = store.find("", "Namespace", None, pod.namespace().unwrap_or_default());
     let namespace_labels = namespace.as_deref().and_then(labels);
@@ -36,7 +33,7 @@ pub(super) fn admit(
             if !sees {
                 continue;
             }
-            match called(world, member, webhook, istiods) {
+            match called(world, member, webhook) {
                 Ok(asked) => inject(pod, &asked),
                 Err(_) if text(webhook, "failurePolicy") == Some("Ignore") => {}
                 Err(reason) => {
@@ -59,24 +56,19 @@ fn sees_new_pods(rule: &Value) -> bool {
 }
 
 /// What an injecting webhook was asked.
-pub(super) struct Asked<'i> {
+pub(super) struct Asked {
     path: String,
-    istiod: &'i Istiod,
+    istiod: Arc<Istiod>,
 }
 
-impl<'i> Asked<'i> {
+impl Asked {
     /// A question to an istiod; none for a path that does not inject.
-    pub(super) fn at(path: &str, istiod: &'i Istiod) -> Option<Self> {
+    pub(super) fn at(path: &str, istiod: Arc<Istiod>) -> Option<Self> {
         (path.split('/').nth(1) == Some("inject")).then(|| Self { path: path.to_owned(), istiod })
     }
 }
 
-fn called<'i>(
-    world: &World,
-    member: usize,
-    webhook: &Value,
-    istiods: &'i [Istiod],
-) -> Result<Asked<'i>, String> {
+fn called(world: &World, member: usize, webhook: &Value) -> Result<Asked, String> {
     let config = webhook.get("clientConfig").unwrap_or(&Value::Null);
     let istiod = match (config.get("service"), text(config, "url")) {
         (Some(service), _) => {
@@ -86,11 +78,11 @@ fn called<'i>(
                 service: text(service, "name").unwrap_or_default(),
                 port: service.get("port").and_then(Value::as_i64).unwrap_or(443),
             };
-            world.istiod_behind(call, istiods)?
+            world.istiod_behind(call)?
         }
         (None, Some(url)) => {
             let (host, port) = host_and_port(url);
-            world.istiod_at(member, "", host, port, istiods)?
+            world.istiod_at(member, "", host, port)?
         }
         (None, None) => return Err("the webhook names no service and no url".to_owned()),
     };
@@ -130,7 +122,7 @@ fn url(webhook: &Value) -> String {
 }
 
 /// Puts the proxy in: image, and which cluster and network it believes to be in.
-pub(super) fn inject(pod: &mut Object, asked: &Asked<'_>) {
+pub(super) fn inject(pod: &mut Object, asked: &Asked) {
     let parts: Vec<&str> = asked.path.trim_matches('/').split('/').skip(1).collect();
     let pairs: Map<String, Value> = parts
         .chunks_exact(2)

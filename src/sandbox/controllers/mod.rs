@@ -8,7 +8,9 @@
 //! is level-triggered: a round looks at what is there and writes what should
 //! be; rounds follow until nothing changes. So the order in which objects come
 //! does not matter, except where it does in life: what an istiod reads once
-//! (`istiod`). No controller waits for time.
+//! (`istiod`). No controller waits for time. A round leaves out what nothing has
+//! changed for (`rounds`), so that a change costs what depends on it, however many
+//! clusters there are.
 //!
 //! | file | does |
 //! |---|---|
@@ -16,7 +18,8 @@
 //! | `tokens`, `rights` | ServiceAccounts: their tokens, what they may do |
 //! | `workloads`, `pods`, `injection` | Deployments, their Pods, and the webhooks that Pods pass |
 //! | `istiod`, `route`, `webhook` | what istiod reads and writes, and how it is reached |
-//! | `debug` | what istiod answers at its monitoring port |
+//! | `debug`, `syncs` | what istiod answers at its monitoring port |
+//! | `rounds`, `notes`, `overview`, `follow` | what is looked at when |
 //! | `controlled`, `events`, `status`, `reading`, `world` | what all of these use |
 //!
 //! What is not simulated: traffic, scheduling (Pods are never bound to a node, so that a deleted one is
@@ -27,13 +30,18 @@ mod addresses;
 mod controlled;
 mod debug;
 mod events;
+mod follow;
 mod injection;
 mod istiod;
+mod notes;
+mod overview;
 mod pods;
 mod reading;
 mod rights;
+mod rounds;
 mod route;
 mod status;
+mod syncs;
 mod tokens;
 mod webhook;
 mod workloads;
@@ -41,26 +49,25 @@ mod world;
 
 use std::sync::{Arc, Weak};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-pub use self::controlled::{ControlPlane, Controlled, Part};
+pub use self::controlled::{Changed, ControlPlane, Controlled, Part};
 pub use self::istiod::Leads;
+pub use self::rounds::Effort;
 pub use self::webhook::Webhook;
 pub use self::world::Member;
 
-use self::istiod::{publish, remotes};
+use self::istiod::Istiod;
+use self::rounds::Rounds;
 use self::world::World;
-
-/// Writes that call for further writes end long before this; more would be a circle.
-const MOST_ROUNDS: usize = 200;
 
 /// The controllers of all clusters of a sandbox.
 #[derive(Debug)]
 pub struct Controllers {
+    /// The clusters for those who ask, who are not looks.
     world: Arc<World>,
-    /// How far each cluster was looked at; none before the first look.
-    seen: Vec<(watch::Receiver<u64>, Option<u64>)>,
+    rounds: Rounds,
 }
 
 /// How an istiod stands with a cluster that a remote secret names.
@@ -90,32 +97,24 @@ pub enum SyncStatus {
 impl Controllers {
     /// Controllers that have not looked at anything yet.
     pub fn new(members: Vec<Member>) -> Self {
-        let seen = members.iter().map(|member| (member.cluster.changes(), None)).collect();
-        Self { world: Arc::new(World::new(members)), seen }
+        let world = Arc::new(World::new(members));
+        let rounds = Rounds::new(world.observed());
+        Self { world, rounds }
     }
 
     /// Reacts to everything that changed, and to what the reactions change.
     pub fn settle(&mut self) {
-        for _ in 0..MOST_ROUNDS {
-            if !self.has_changes() {
-                return;
-            }
-            round(&self.world);
-        }
+        self.rounds.settle();
+    }
+
+    /// What they have done so far.
+    pub fn effort(&self) -> Effort {
+        self.rounds.effort()
     }
 
     /// How the istiods stand with the clusters that remote secrets name.
     pub fn registrations(&self) -> Vec<Registration> {
-        registrations(&self.world)
-    }
-
-    fn has_changes(&mut self) -> bool {
-        let mut changed = false;
-        for (member, (changes, seen)) in self.world.members.iter().zip(&mut self.seen) {
-            let now = *changes.borrow_and_update();
-            changed |= seen.replace(now).is_none_or(|before| before != now && member.cluster.calls(before));
-        }
-        changed
+        all_registrations(&self.world)
     }
 }
 
@@ -129,7 +128,7 @@ pub struct Handle {
 impl Handle {
     /// How the istiods stand with the clusters that remote secrets name.
     pub fn registrations(&self) -> Vec<Registration> {
-        registrations(&self.world)
+        all_registrations(&self.world)
     }
 }
 
@@ -169,41 +168,25 @@ pub fn start(members: Vec<Member>) -> Handle {
     Handle { world, tasks }
 }
 
-/// Looks at everything once, in the order in which one thing gives rise to the next.
-fn round(world: &World) {
-    for member in &world.members {
-        match member.cluster.control_plane() {
-            ControlPlane::Simulated => tokens::reconcile(member),
-            ControlPlane::Real => {}
-        }
-    }
-    addresses::reconcile(world);
-    let istiods = istiod::running(world);
-    for member in 0..world.members.len() {
-        match world.members[member].cluster.control_plane() {
-            ControlPlane::Simulated => workloads::reconcile(world, member, &istiods),
-            ControlPlane::Real => pods::reconcile(world, member, &istiods),
-        }
-    }
-    let mut istiods = istiod::running(world);
-    for istiod in &mut istiods {
-        remotes::register(world, istiod);
-    }
-    for (member, managers) in publish::managers(world, &istiods).iter().enumerate() {
-        publish::reconcile(world, member, managers, &istiods);
-    }
+fn all_registrations(world: &World) -> Vec<Registration> {
+    let clusters = world.members.iter().enumerate();
+    clusters
+        .flat_map(|(cluster, member)| registrations(world, &istiod::running(member, cluster, &[])))
+        .collect()
 }
 
-fn registrations(world: &World) -> Vec<Registration> {
+/// How istiods stand with the clusters that they have registered.
+fn registrations(world: &World, istiods: &[Arc<Istiod>]) -> Vec<Registration> {
+    let mut syncs = world.syncs();
+    syncs.take_changes();
     let mut registrations = Vec::new();
-    for istiod in istiod::running(world) {
+    for istiod in istiods {
         for (id, remote) in istiod.remotes() {
-            let reached = remotes::connect(world, &istiod, id).and_then(|link| remotes::synced(world, &link));
             registrations.push(Registration {
                 primary: world.members[istiod.cluster].cluster.name().to_owned(),
                 id: id.to_owned(),
                 secret: remote.secret.clone(),
-                sync: reached.map_or_else(SyncStatus::Timeout, |()| SyncStatus::Synced),
+                sync: syncs.status(istiod, id, remote),
                 leads: remote.leads,
             });
         }

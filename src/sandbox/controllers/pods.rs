@@ -73,21 +73,21 @@ impl State {
 }
 
 /// Runs the Pods of a cluster whose own controllers made them.
-pub(super) fn reconcile(world: &World, member: usize, istiods: &[Istiod]) {
+pub(super) fn reconcile(world: &World, member: usize) {
     for pod in world.members[member].cluster.list("", "Pod", None) {
         if !is_leaving(&pod) {
-            let _ = run(world, member, &pod, istiods);
+            let _ = run(world, member, &pod);
         }
     }
 }
 
 /// Looks at a Pod, writes its status, and says what holds it up.
-pub(super) fn run(world: &World, member: usize, pod: &Object, istiods: &[Istiod]) -> Result<(), Trouble> {
+pub(super) fn run(world: &World, member: usize, pod: &Object) -> Result<(), Trouble> {
     // What runs goes on: a proxy keeps its certificate and its configuration, istiod what it has read.
     if is_ready(pod) {
         return Ok(());
     }
-    let outcome = trouble(world, member, pod, istiods);
+    let outcome = trouble(world, member, pod);
     write_status(world, member, pod, outcome.as_ref().err());
     if let Err(trouble) = &outcome
         && let Some(reason) = trouble.state.event()
@@ -97,7 +97,7 @@ pub(super) fn run(world: &World, member: usize, pod: &Object, istiods: &[Istiod]
     outcome
 }
 
-fn trouble(world: &World, member: usize, pod: &Object, istiods: &[Istiod]) -> Result<(), Trouble> {
+fn trouble(world: &World, member: usize, pod: &Object) -> Result<(), Trouble> {
     volumes(world, member, pod)?;
     for container in items(pod, &["spec", "containers"]) {
         if text(container, "image") == Some("auto") {
@@ -109,7 +109,7 @@ fn trouble(world: &World, member: usize, pod: &Object, istiods: &[Istiod]) -> Re
         startup::start(&world.members[member], pod)?;
     }
     if pod.annotation(INJECTED).is_some() {
-        proxy(world, member, pod, istiods)?;
+        proxy(world, member, pod)?;
     }
     Ok(())
 }
@@ -143,7 +143,7 @@ fn volumes(world: &World, member: usize, pod: &Object) -> Result<(), Trouble> {
 }
 
 /// Whether the proxy of an injected Pod gets its certificate and its configuration.
-fn proxy(world: &World, member: usize, pod: &Object, istiods: &[Istiod]) -> Result<(), Trouble> {
+fn proxy(world: &World, member: usize, pod: &Object) -> Result<(), Trouble> {
     let namespace = pod.namespace().unwrap_or_default();
     let Some(root) = publish::root_of(world, member, namespace) else {
         let message = "MountVolume.SetUp failed for volume \"istiod-ca-cert\" : configmap \"istio-ca-root-cert\" not found";
@@ -158,12 +158,12 @@ fn proxy(world: &World, member: usize, pod: &Object, istiods: &[Istiod]) -> Resu
     let mut parts = host.split('.');
     let (service, place) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let call = Call { from: member, namespace: place, service, port: port.parse().unwrap_or(15012) };
-    let istiod = world.istiod_behind(call, istiods).map_err(waits)?;
+    let istiod = world.istiod_behind(call).map_err(waits)?;
     if root != istiod.authority() {
         return Err(waits("x509: certificate signed by unknown authority".to_owned()));
     }
     let id = variable("ISTIO_META_CLUSTER_ID");
-    authenticated(world, member, istiod, id).map_err(|why| waits(format!("Unauthenticated: {why}")))
+    authenticated(world, member, &istiod, id).map_err(|why| waits(format!("Unauthenticated: {why}")))
 }
 
 /// istiod has proxies' tokens judged by the cluster whose ID they send with them.

@@ -7,12 +7,10 @@
 //! front of gateways: the sandbox cannot know, and believes that it leads to an
 //! istiod that serves the caller.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::addresses::addresses_of;
 use super::istiod::Istiod;
 use super::reading::{is_ready, items, labels, list, selects, text};
 use super::world::World;
@@ -33,11 +31,7 @@ pub(super) struct Call<'c> {
 
 impl World {
     /// The istiod at the end of a call, or what the caller sees instead.
-    pub(super) fn istiod_behind<'i>(
-        &self,
-        call: Call<'_>,
-        istiods: &'i [Istiod],
-    ) -> Result<&'i Istiod, String> {
+    pub(super) fn istiod_behind(&self, call: Call<'_>) -> Result<Arc<Istiod>, String> {
         let Call { from, namespace, service: name, port } = call;
         let store = &self.members[from].cluster;
         let Some(service) = store.find("", "Service", Some(namespace), name) else {
@@ -55,22 +49,21 @@ impl World {
         }
         let no_endpoints = || format!("no endpoints available for service \"{name}\"");
         if service.get(&["spec", "selector"]).and_then(Value::as_object).is_some_and(|map| !map.is_empty()) {
-            return self.selected_istiod(from, &service, istiods).ok_or_else(no_endpoints);
+            return self.selected_istiod(from, &service).ok_or_else(no_endpoints);
         }
         let endpoints = self.endpoints(from, namespace, name, text(entry, "name").unwrap_or_default());
         let Some((address, port)) = endpoints.into_iter().next() else { return Err(no_endpoints()) };
-        self.istiod_at(from, namespace, &address, port, istiods)
+        self.istiod_at(from, namespace, &address, port)
     }
 
     /// The istiod that is reached from a cluster under an address and a port.
-    pub(super) fn istiod_at<'i>(
+    pub(super) fn istiod_at(
         &self,
         from: usize,
         namespace: &str,
         address: &str,
         port: i64,
-        istiods: &'i [Istiod],
-    ) -> Result<&'i Istiod, String> {
+    ) -> Result<Arc<Istiod>, String> {
         let mut owned = false;
         for (member, owner) in self.owners(address) {
             owned = true;
@@ -79,8 +72,8 @@ impl World {
                 continue;
             }
             let behind = self
-                .selected_istiod(member, &owner, istiods)
-                .or_else(|| self.exposed_istiod(member, &owner, namespace, port, istiods));
+                .selected_istiod(member, &owner)
+                .or_else(|| self.exposed_istiod(member, &owner, namespace, port));
             if let Some(istiod) = behind {
                 return Ok(istiod);
             }
@@ -89,23 +82,14 @@ impl World {
             return Err(format!("dial tcp {}: connect: connection refused", socket(address, port)));
         }
         let id = self.members[from].cluster.id();
-        let serving = istiods
-            .iter()
-            .find(|istiod| istiod.cluster != from && istiod.remotes().any(|(remote, _)| remote == id));
-        serving.ok_or_else(|| format!("dial tcp {}: i/o timeout", socket(address, port)))
+        self.registrant(id, from).ok_or_else(|| format!("dial tcp {}: i/o timeout", socket(address, port)))
     }
 
     /// The istiod among the ready pods that a Service selects.
-    fn selected_istiod<'i>(
-        &self,
-        member: usize,
-        service: &Object,
-        istiods: &'i [Istiod],
-    ) -> Option<&'i Istiod> {
+    fn selected_istiod(&self, member: usize, service: &Object) -> Option<Arc<Istiod>> {
         let pods = self.selected_pods(member, service);
-        istiods
-            .iter()
-            .find(|istiod| istiod.cluster == member && pods.iter().any(|pod| istiod.is_served_by(pod)))
+        let istiods = self.istiods(member);
+        istiods.iter().find(|istiod| pods.iter().any(|pod| istiod.is_served_by(pod))).cloned()
     }
 
     fn selected_pods(&self, member: usize, service: &Object) -> Vec<Arc<Object>> {
@@ -115,14 +99,13 @@ impl World {
     }
 
     /// The istiod that a gateway behind a Service passes connections on to.
-    fn exposed_istiod<'i>(
+    fn exposed_istiod(
         &self,
         member: usize,
         service: &Object,
         namespace: &str,
         port: i64,
-        istiods: &'i [Istiod],
-    ) -> Option<&'i Istiod> {
+    ) -> Option<Arc<Istiod>> {
         let pods = self.selected_pods(member, service);
         let store = &self.members[member].cluster;
         let gateways = store.list("networking.istio.io", "Gateway", None);
@@ -146,7 +129,7 @@ impl World {
             let mut labels = host.split('.');
             let (Some(name), Some(place)) = (labels.next(), labels.next()) else { continue };
             if let Some(inner) = store.find("", "Service", Some(place), name)
-                && let Some(istiod) = self.selected_istiod(member, &inner, istiods)
+                && let Some(istiod) = self.selected_istiod(member, &inner)
             {
                 return Some(istiod);
             }
@@ -188,23 +171,6 @@ impl World {
             }
         }
         found
-    }
-
-    /// The Services that are reached from outside under an address.
-    fn owners(&self, address: &str) -> Vec<(usize, Arc<Object>)> {
-        let members = self.members.iter().enumerate();
-        let services = members.flat_map(|(position, member)| {
-            member.cluster.list("", "Service", None).into_iter().map(move |service| (position, service))
-        });
-        services.filter(|(_, service)| addresses_of(service).any(|own| is_same(own, address))).collect()
-    }
-}
-
-/// Two spellings of an IPv6 address are one address.
-fn is_same(one: &str, other: &str) -> bool {
-    match (one.parse::<IpAddr>(), other.parse::<IpAddr>()) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => one == other,
     }
 }
 
@@ -254,12 +220,5 @@ mod tests {
         assert!(!leads_to(json!({"port": 15012, "sniHosts": ["*"]})));
         assert!(!leads_to(json!({"port": 15017, "sniHosts": ["istiod.other.svc"]})));
         assert!(!leads_to(json!({"port": 15017})));
-    }
-
-    #[test]
-    fn two_spellings_of_an_address_are_one() {
-        assert!(is_same("2001:db8::1", "2001:0db8:0:0::1"));
-        assert!(is_same("gateway.example.com", "gateway.example.com"));
-        assert!(!is_same("203.0.113.1", "203.0.113.2"));
     }
 }

@@ -5,6 +5,8 @@
 //! checks the certificate against `caBundle` and posts an AdmissionReview; where
 //! that connection ends, and what istiod makes of the Pod, is the same here as there.
 
+use std::sync::Arc;
+
 use super::Handle;
 use super::injection;
 use super::istiod::Istiod;
@@ -14,7 +16,7 @@ use crate::object::Object;
 /// An istiod that was reached.
 #[derive(Debug, Clone)]
 pub struct Webhook {
-    istiod: Istiod,
+    istiod: Arc<Istiod>,
     /// The name of the cluster that it runs in.
     cluster: String,
 }
@@ -23,7 +25,7 @@ impl Handle {
     /// The istiod that a connection from a cluster's API server to a Service's address reaches, or
     /// what the API server sees instead.
     pub fn webhook(&self, cluster: &str, address: &str, port: u16) -> Result<Webhook, String> {
-        let world = &self.world;
+        let world = &self.world.at_present();
         let unreached = || format!("dial tcp {address}:{port}: i/o timeout");
         let from = world.members.iter().position(|member| member.cluster.name() == cluster);
         let from = from.ok_or_else(unreached)?;
@@ -36,23 +38,21 @@ impl Handle {
             service: service.name(),
             port: i64::from(port),
         };
-        let istiods = super::istiod::running(world);
-        Ok(self.webhook_of(world.istiod_behind(call, &istiods)?))
+        world.istiod_behind(call).map(|istiod| self.webhook_of(istiod))
     }
 
     /// The istiod that a connection to an external address of a Service reaches which asks for an istiod of
     /// a namespace by its name (SNI), or what the caller sees instead.
     pub fn webhook_at(&self, address: &str, port: u16, namespace: &str) -> Result<Webhook, String> {
-        let world = &self.world;
-        let istiods = super::istiod::running(world);
         // From where it comes matters only for addresses that no Service has.
         let caller = 0;
-        Ok(self.webhook_of(world.istiod_at(caller, namespace, address, i64::from(port), &istiods)?))
+        let istiod = self.world.at_present().istiod_at(caller, namespace, address, i64::from(port))?;
+        Ok(self.webhook_of(istiod))
     }
 
-    fn webhook_of(&self, istiod: &Istiod) -> Webhook {
+    fn webhook_of(&self, istiod: Arc<Istiod>) -> Webhook {
         let cluster = self.world.members[istiod.cluster].cluster.name().to_owned();
-        Webhook { istiod: istiod.clone(), cluster }
+        Webhook { istiod, cluster }
     }
 }
 
@@ -69,7 +69,7 @@ impl Webhook {
 
     /// What it makes of a new Pod that is posted to a path; none for a path that does not inject.
     pub fn inject(&self, path: &str, pod: &Object) -> Option<Object> {
-        let asked = injection::Asked::at(path, &self.istiod)?;
+        let asked = injection::Asked::at(path, Arc::clone(&self.istiod))?;
         let mut injected = pod.clone();
         injection::inject(&mut injected, &asked);
         Some(injected)

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::controlled::time_of;
 use super::events::warn;
 use super::injection::admit;
-use super::istiod::{Istiod, account_name};
+use super::istiod::account_name;
 use super::pods;
 use super::reading::{is_leaving, is_owned_by, is_ready, items, text};
 use super::status::{self, with_update_times};
@@ -23,11 +23,11 @@ const MANAGER: &str = "kube-controller-manager";
 const HASH: &str = "pod-template-hash";
 
 /// Brings the Pods of all Deployments of a cluster to what their templates say.
-pub(super) fn reconcile(world: &World, member: usize, istiods: &[Istiod]) {
+pub(super) fn reconcile(world: &World, member: usize) {
     collect_garbage(&world.members[member]);
     for deployment in world.members[member].cluster.list("apps", "Deployment", None) {
         if !is_leaving(&deployment) {
-            roll(world, member, &deployment, istiods);
+            roll(world, member, &deployment);
         }
     }
 }
@@ -67,7 +67,7 @@ struct Standing {
     trouble: Option<String>,
 }
 
-fn roll(world: &World, member: usize, deployment: &Arc<Object>, istiods: &[Istiod]) {
+fn roll(world: &World, member: usize, deployment: &Arc<Object>) {
     let target = &world.members[member];
     let wanted = replicas(deployment);
     let name = format!("{}-{}", deployment.name(), template_hash(deployment));
@@ -85,9 +85,9 @@ fn roll(world: &World, member: usize, deployment: &Arc<Object>, istiods: &[Istio
     };
     let mut standing = Standing::default();
     if let Some(set) = &current {
-        standing.failure = fill(world, member, set, wanted, istiods).err();
+        standing.failure = fill(world, member, set, wanted).err();
         for pod in owned(target, set, "", "Pod") {
-            if let Err(trouble) = pods::run(world, member, &pod, istiods) {
+            if let Err(trouble) = pods::run(world, member, &pod) {
                 standing.trouble.get_or_insert(format!("pod {}: {}", pod.name(), trouble.summary()));
             }
         }
@@ -99,7 +99,7 @@ fn roll(world: &World, member: usize, deployment: &Arc<Object>, istiods: &[Istio
         if is_complete {
             delete(target, set);
         } else {
-            owned(target, set, "", "Pod").iter().for_each(|pod| drop(pods::run(world, member, pod, istiods)));
+            owned(target, set, "", "Pod").iter().for_each(|pod| drop(pods::run(world, member, pod)));
             count(target, set, &mut standing);
         }
     }
@@ -177,7 +177,7 @@ fn add_label(template: &mut Value, hash: &str) {
 }
 
 /// Creates the missing Pods of a ReplicaSet and deletes those that are too many.
-fn fill(world: &World, member: usize, set: &Object, wanted: usize, istiods: &[Istiod]) -> Result<(), String> {
+fn fill(world: &World, member: usize, set: &Object, wanted: usize) -> Result<(), String> {
     let target = &world.members[member];
     let present = owned(target, set, "", "Pod");
     present.iter().skip(wanted).for_each(|pod| delete(target, pod));
@@ -185,7 +185,7 @@ fn fill(world: &World, member: usize, set: &Object, wanted: usize, istiods: &[Is
         .map(|ordinal: u32| pod_name(set, ordinal))
         .filter(|name| present.iter().all(|pod| pod.name() != name));
     for name in names.take(wanted.saturating_sub(present.len())) {
-        if let Err(reason) = create_pod(world, member, set, &name, istiods) {
+        if let Err(reason) = create_pod(world, member, set, &name) {
             warn(target, set, "replicaset-controller", "FailedCreate", &format!("Error creating: {reason}"));
             return Err(reason);
         }
@@ -193,13 +193,7 @@ fn fill(world: &World, member: usize, set: &Object, wanted: usize, istiods: &[Is
     Ok(())
 }
 
-fn create_pod(
-    world: &World,
-    member: usize,
-    set: &Object,
-    name: &str,
-    istiods: &[Istiod],
-) -> Result<(), String> {
+fn create_pod(world: &World, member: usize, set: &Object, name: &str) -> Result<(), String> {
     let cluster = &world.members[member].cluster;
     let metadata = set.get(&["spec", "template", "metadata"]);
     let part =
@@ -214,7 +208,7 @@ fn create_pod(
         "spec": set.get(&["spec", "template", "spec"]),
     }));
     let mut pod = pod.expect("a Pod is written whole above");
-    admit(world, member, &mut pod, istiods)?;
+    admit(world, member, &mut pod)?;
     let account = account_name(&pod);
     let namespace = set.namespace().unwrap_or_default();
     if cluster.find("", "ServiceAccount", Some(namespace), account).is_none() {

@@ -18,9 +18,9 @@ use crate::sandbox::controllers::reading::{list, text};
 
 /// How a kubeconfig's current context reaches its cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Access {
+pub(in crate::sandbox::controllers) struct Access {
     /// `server`.
-    pub(super) server: String,
+    pub(in crate::sandbox::controllers) server: String,
     /// `certificate-authority-data`, decoded.
     pub(super) authority: Option<String>,
     /// `token`.
@@ -29,7 +29,7 @@ pub(super) struct Access {
 
 /// Why istiod does not take a kubeconfig. Never holds any of its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BadKubeconfig {
+pub(in crate::sandbox::controllers) enum BadKubeconfig {
     /// No YAML of a kubeconfig.
     Unreadable,
     /// `current-context` leads nowhere.
@@ -63,11 +63,11 @@ const DENIED: &[(&str, &str)] = &[
 #[derive(Debug, Default)]
 pub(in crate::sandbox::controllers) struct Kubeconfigs(Mutex<BTreeMap<String, Reading>>);
 
-type Reading = Arc<Result<Access, BadKubeconfig>>;
+pub(in crate::sandbox::controllers) type Reading = Arc<Result<Access, BadKubeconfig>>;
 
 impl Kubeconfigs {
     /// Reads a kubeconfig.
-    pub(super) fn read(&self, bytes: &[u8]) -> (String, Reading) {
+    pub(in crate::sandbox::controllers) fn read(&self, bytes: &[u8]) -> (String, Reading) {
         let fingerprint: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let reading = known.entry(fingerprint.clone()).or_insert_with(|| Arc::new(parse(bytes)));

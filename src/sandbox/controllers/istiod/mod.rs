@@ -27,14 +27,14 @@ pub(super) use memory::{Memory, Remote};
 use super::reading::{container, environment, is_ready};
 use super::rights::{Deed, may};
 use super::tokens::Account;
-use super::world::World;
+use super::world::{Member, World};
 use crate::object::Object;
 
 /// The field manager of everything that istiod writes.
 pub(super) const MANAGER: &str = "pilot-discovery";
 
 /// A running istiod.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Istiod {
     /// The position of its cluster.
     pub(super) cluster: usize,
@@ -108,16 +108,16 @@ pub(super) fn is_istiod(pod: &Object) -> bool {
     pod.label("app") == Some("istiod") && container(pod, "discovery").is_some()
 }
 
-/// The running istiods of all clusters, one for each cluster, namespace and revision.
-pub(super) fn running(world: &World) -> Vec<Istiod> {
-    let mut istiods: Vec<Istiod> = Vec::new();
-    for (cluster, member) in world.members.iter().enumerate() {
-        for pod in member.cluster.list("", "Pod", None) {
-            let is_counted =
-                istiods.iter().any(|istiod| istiod.cluster == cluster && istiod.is_served_by(&pod));
-            if is_ready(&pod) && is_istiod(&pod) && !is_counted {
-                istiods.extend(of_pod(cluster, pod));
-            }
+/// The running istiods of a cluster, one for each namespace and revision; `known` were read before.
+pub(super) fn running(member: &Member, cluster: usize, known: &[Arc<Istiod>]) -> Vec<Arc<Istiod>> {
+    let mut istiods: Vec<Arc<Istiod>> = Vec::new();
+    for pod in member.cluster.list("", "Pod", None) {
+        if !is_istiod(&pod) || !is_ready(&pod) || istiods.iter().any(|istiod| istiod.is_served_by(&pod)) {
+            continue;
+        }
+        match known.iter().find(|istiod| Arc::ptr_eq(&istiod.pod, &pod)) {
+            Some(istiod) => istiods.push(Arc::clone(istiod)),
+            None => istiods.extend(of_pod(cluster, pod).map(Arc::new)),
         }
     }
     istiods

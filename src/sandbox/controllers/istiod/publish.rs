@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::memory::Leads;
 use super::remotes::connect;
 use super::{Istiod, MANAGER, Patches};
 use crate::object::Object;
@@ -28,48 +27,39 @@ const ROOT: (&str, &str) = ("istio-ca-root-cert", "root-cert.pem");
 const WITHOUT_ROOT: &[&str] = &["kube-public", "kube-node-lease", "local-path-storage"];
 
 /// An istiod that manages a cluster, and whom it acts as there.
-pub(in crate::sandbox::controllers) struct Manager<'i> {
-    istiod: &'i Istiod,
+struct Manager {
+    istiod: Arc<Istiod>,
     account: Account,
 }
 
-/// Who manages each cluster: its own istiods first, then those that lead it, in the order of clusters.
+/// Who manages a cluster: its own istiods first, then those that lead it, in the order of clusters.
 ///
 /// Where several of them want to write, the first does: real ones would elect one for the root, and
 /// with different roots would overwrite each other's `caBundle` without end.
-pub(in crate::sandbox::controllers) fn managers<'i>(
-    world: &World,
-    istiods: &'i [Istiod],
-) -> Vec<Vec<Manager<'i>>> {
-    let mut managers: Vec<Vec<Manager<'i>>> = world.members.iter().map(|_| Vec::new()).collect();
-    for istiod in istiods {
-        managers[istiod.cluster].push(Manager { istiod, account: istiod.account.clone() });
-    }
-    for istiod in istiods {
-        for (id, _) in istiod.remotes().filter(|(_, remote)| remote.leads == Leads::Yes) {
-            if let Ok(link) = connect(world, istiod, id)
-                && link.member != istiod.cluster
-            {
-                managers[link.member].push(Manager { istiod, account: link.account });
-            }
+fn managers(world: &World, member: usize) -> Vec<Manager> {
+    let own = world.istiods(member);
+    let own =
+        own.iter().map(|istiod| Manager { istiod: Arc::clone(istiod), account: istiod.account.clone() });
+    let mut managers: Vec<Manager> = own.collect();
+    for (istiod, id) in world.leaders(member) {
+        if let Ok(link) = connect(world, &istiod, &id)
+            && link.member == member
+        {
+            managers.push(Manager { istiod, account: link.account });
         }
     }
     managers
 }
 
 /// Lets the istiods write what they have to write in a cluster.
-pub(in crate::sandbox::controllers) fn reconcile(
-    world: &World,
-    member: usize,
-    managers: &[Manager<'_>],
-    istiods: &[Istiod],
-) {
-    inject(world, member, managers);
-    validate(world, member, istiods);
-    publish_root(world, member, managers);
+pub(in crate::sandbox::controllers) fn reconcile(world: &World, member: usize) {
+    let managers = managers(world, member);
+    inject(world, member, &managers);
+    validate(world, member);
+    publish_root(world, member, &managers);
 }
 
-fn inject(world: &World, member: usize, managers: &[Manager<'_>]) {
+fn inject(world: &World, member: usize, managers: &[Manager]) {
     let target = &world.members[member];
     for configuration in target.cluster.list(ADMISSION, MUTATING.0, None) {
         let writer = managers.iter().find(|manager| {
@@ -90,8 +80,8 @@ fn inject(world: &World, member: usize, managers: &[Manager<'_>]) {
 }
 
 /// Only the own cluster's istiod, once the API server reaches it through its Service.
-fn validate(world: &World, member: usize, istiods: &[Istiod]) {
-    for istiod in istiods.iter().filter(|istiod| istiod.cluster == member) {
+fn validate(world: &World, member: usize) {
+    for istiod in world.istiods(member).iter() {
         if !istiod.may(world, Deed::cluster_wide("update", ADMISSION, VALIDATING.1)) {
             continue;
         }
@@ -109,7 +99,7 @@ fn validate(world: &World, member: usize, istiods: &[Istiod]) {
                     service: text(service, "name").unwrap_or_default(),
                     port: service.get("port").and_then(Value::as_i64).unwrap_or(443),
                 };
-                world.istiod_behind(call, istiods).is_ok()
+                world.istiod_behind(call).is_ok()
             };
             change(world, member, &configuration, |webhook| {
                 let reached = is_reached(webhook);
@@ -141,7 +131,7 @@ fn change(world: &World, member: usize, configuration: &Arc<Object>, mut edit: i
     }
 }
 
-fn publish_root(world: &World, member: usize, managers: &[Manager<'_>]) {
+fn publish_root(world: &World, member: usize, managers: &[Manager]) {
     let target = &world.members[member];
     let elected = managers.iter().find(|manager| {
         ["list", "watch", "create", "update"]

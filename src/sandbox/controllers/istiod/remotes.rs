@@ -35,8 +35,14 @@ pub(in crate::sandbox::controllers) struct Link {
     pub(in crate::sandbox::controllers) account: Account,
 }
 
-/// Looks at the Secrets that changed; returns whether anything was remembered.
-pub(in crate::sandbox::controllers) fn register(world: &World, istiod: &mut Istiod) {
+/// Lets the istiods of a cluster look at the Secrets that changed.
+pub(in crate::sandbox::controllers) fn reconcile(world: &World, cluster: usize) {
+    for istiod in world.istiods(cluster).iter() {
+        register(world, &mut Istiod::clone(istiod));
+    }
+}
+
+fn register(world: &World, istiod: &mut Istiod) {
     let before = istiod.memory.clone();
     let secrets = secrets(world, istiod);
     for (name, secret) in &secrets {

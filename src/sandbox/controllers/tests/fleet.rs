@@ -76,6 +76,35 @@ impl Fleet {
         self.controllers.settle();
     }
 
+    /// Settles with rounds that look at everything.
+    pub(super) fn settle_leaving_nothing_out(&mut self) {
+        let _background = RUNTIME.enter();
+        self.controllers.rounds.settle_leaving_nothing_out();
+    }
+
+    /// The same clusters once more, in a folder of their own: whatever is done to both makes them
+    /// equal to the last byte.
+    pub(super) fn twin(&self, test: &str) -> Self {
+        let names: Vec<&str> = self.stores.iter().map(|store| store.name()).collect();
+        let twin = Self::new(test, &[]);
+        for (store, name) in self.stores.iter().zip(&names) {
+            RUNTIME.block_on(store.durable(store.revision())).unwrap();
+            let file = format!("{name}.jsonl");
+            std::fs::copy(self.folder.join(&file), twin.folder.join(&file)).unwrap();
+        }
+        let stores = open(&twin.folder, &names);
+        let mut twin = twin;
+        twin.controllers = controllers(&stores);
+        twin.stores = stores;
+        twin
+    }
+
+    /// Everything that a cluster holds.
+    pub(super) fn content(&self, cluster: &str) -> Vec<Value> {
+        let present = self.store(cluster).feed_from_start().take();
+        present.iter().map(|change| change.object.as_value().clone()).collect()
+    }
+
     pub(super) fn store(&self, cluster: &str) -> &Arc<ClusterStore> {
         self.stores.iter().find(|store| store.name() == cluster).unwrap()
     }

@@ -2,6 +2,7 @@
 
 mod fleet;
 mod istiod;
+mod rounds;
 
 use serde_json::{Value, json};
 

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use stolos::cluster::{Cluster, Fault, Seen, Selection};
 use stolos::object::{GroupKind, Object, ObjectRef};
-use stolos::sandbox::controllers::{ControlPlane, Controlled, Part};
+use stolos::sandbox::controllers::{Changed, ControlPlane, Controlled, Part};
 use stolos::sandbox::{ApiError, Processes, Reason};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -71,6 +71,10 @@ struct State {
     objects: BTreeMap<ObjectRef, Arc<Object>>,
     /// The UIDs of what has gone.
     gone: BTreeSet<String>,
+    /// How often anything changed.
+    position: u64,
+    /// Where in this each object changed last.
+    changed: BTreeMap<ObjectRef, u64>,
 }
 
 /// Follows the kinds that the controllers read.
@@ -158,10 +162,16 @@ impl Mirror {
                 removed + put > 0
             }
         };
+        let position = state.position;
         drop(state);
         if changed {
-            self.changes.send_modify(|position| *position += 1);
+            self.tell(position);
         }
+    }
+
+    /// Tells how far this has come, if nobody told more meanwhile.
+    fn tell(&self, position: u64) {
+        self.changes.send_modify(|told| *told = position.max(*told));
     }
 
     /// Sends a write and keeps what it is answered with. Called by controllers, which do not wait.
@@ -184,9 +194,13 @@ impl Mirror {
             200..=299 => Object::from_value(answer.body).map_err(|reason| refused(reason.to_string()))?,
             _ => return Err(refused(answer.body["message"].as_str().unwrap_or_default().to_owned())),
         };
-        let (object, changed) = self.state().put(object);
+        let (object, changed, position) = {
+            let mut state = self.state();
+            let (object, changed) = state.put(object);
+            (object, changed, state.position)
+        };
         if changed {
-            self.changes.send_modify(|position| *position += 1);
+            self.tell(position);
         }
         Ok(object)
     }
@@ -207,14 +221,21 @@ impl State {
         match self.objects.get(&reference) {
             Some(known) if version(known) >= version(&object) => (Arc::clone(known), false),
             _ => {
+                self.note(&reference);
                 self.objects.insert(reference, Arc::clone(&object));
                 (object, true)
             }
         }
     }
 
+    fn note(&mut self, reference: &ObjectRef) {
+        self.position += 1;
+        self.changed.insert(reference.clone(), self.position);
+    }
+
     fn remove(&mut self, reference: &ObjectRef) -> bool {
         let Some(object) = self.objects.remove(reference) else { return false };
+        self.note(reference);
         self.gone.extend(object.uid().map(str::to_owned));
         true
     }
@@ -314,9 +335,11 @@ impl Controlled for Mirror {
         self.changes.subscribe()
     }
 
-    fn calls(&self, after: u64) -> bool {
+    fn changed(&self, after: u64) -> Changed {
         // Events and Leases are not followed.
-        *self.changes.borrow() > after
+        let state = self.state();
+        let since = state.changed.iter().filter(|(_, position)| **position > after);
+        Changed::Objects(since.map(|(reference, _)| reference.clone()).collect())
     }
 }
 
