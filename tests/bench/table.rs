@@ -19,6 +19,10 @@ pub(crate) enum Against {
     Bound(Duration),
     /// A smaller run of ours, and how many times its time this one may take.
     Smaller { takes: Duration, times: f64 },
+    /// What each of so many took, and how many times what each took in a smaller run it may be.
+    Each { unit: &'static str, count: usize, smaller: Option<(Duration, usize)>, times: f64 },
+    /// The same of the memory that it took at its peak, in bytes.
+    MemoryEach { peak: u64, unit: &'static str, count: usize, smaller: Option<(u64, usize)>, times: f64 },
     /// The memory that it took at its peak, and what it may take, in bytes.
     Memory { peak: u64, bound: u64 },
     /// Nothing: a figure for information.
@@ -31,10 +35,22 @@ impl Row {
             Against::Other { takes, times, .. } => self.ours.as_secs_f64() * times > takes.as_secs_f64(),
             Against::Bound(bound) => self.ours > *bound,
             Against::Smaller { takes, times } => self.ours.as_secs_f64() > takes.as_secs_f64() * times,
+            Against::Each { count, smaller, times, .. } => {
+                growth(self.ours.as_secs_f64(), *count, smaller.map(|(ours, of)| (ours.as_secs_f64(), of)))
+                    > *times
+            }
+            Against::MemoryEach { peak, count, smaller, times, .. } => {
+                growth(*peak as f64, *count, smaller.map(|(peak, of)| (peak as f64, of))) > *times
+            }
             Against::Memory { peak, bound } => peak > bound,
             Against::Nothing(_) => false,
         }
     }
+}
+
+/// How many times what each took in a smaller run each takes; once where there is none.
+fn growth(whole: f64, count: usize, smaller: Option<(f64, usize)>) -> f64 {
+    smaller.map_or(1.0, |(part, of)| (whole / count as f64) / (part / of as f64))
 }
 
 pub(crate) fn header() -> String {
@@ -57,12 +73,37 @@ impl fmt::Display for Row {
                 let takes = in_words(*takes);
                 write!(f, " {takes:>12} {ratio:>8.1}x  at most {times:.0}x as long as that{mark}")
             }
+            Against::Each { unit, count, smaller, times } => {
+                let each = format!("{}/{unit}", in_words(self.ours.div_f64(*count as f64)));
+                let smaller = smaller.map(|(ours, of)| (ours.as_secs_f64(), of));
+                write!(
+                    f,
+                    "{}{mark}",
+                    each_in_words(&each, growth(self.ours.as_secs_f64(), *count, smaller), smaller, *times)
+                )
+            }
+            Against::MemoryEach { peak, unit, count, smaller, times } => {
+                let each = format!("{} kB/{unit}", (peak >> 10) / *count as u64);
+                let smaller = smaller.map(|(peak, of)| (peak as f64, of));
+                write!(
+                    f,
+                    "{}{mark}",
+                    each_in_words(&each, growth(*peak as f64, *count, smaller), smaller, *times)
+                )
+            }
             Against::Memory { peak, bound } => {
                 let (peak, bound) = (peak >> 20, bound >> 20);
                 write!(f, " {:>12} {:>9}  below {bound} MB{mark}", format!("{peak} MB"), "")
             }
             Against::Nothing(why) => write!(f, " {:>12} {:>9}  {why}", "", ""),
         }
+    }
+}
+
+fn each_in_words(each: &str, growth: f64, smaller: Option<(f64, usize)>, times: f64) -> String {
+    match smaller {
+        Some(_) => format!(" {each:>16} {growth:>8.2}x  at most {times}x the smallest"),
+        None => format!(" {each:>16}"),
     }
 }
 

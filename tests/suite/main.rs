@@ -25,6 +25,7 @@ mod real_addresses;
 mod rights;
 mod run;
 mod saved;
+mod scale;
 mod servers;
 mod strict;
 mod support;

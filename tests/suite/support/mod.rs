@@ -8,6 +8,7 @@ pub(crate) mod dataplane;
 pub(crate) mod found;
 pub(crate) mod golden;
 pub(crate) mod helm;
+pub(crate) mod large;
 pub(crate) mod lent;
 pub(crate) mod matrix;
 pub(crate) mod meshes;
