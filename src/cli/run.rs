@@ -14,7 +14,7 @@ use super::load::TopologyPath;
 use super::mesh::{Mesh, Patience};
 use super::terminal::Drawing;
 use super::{Exit, Stop, Terminal, holder};
-use crate::apply::{self, Guard, Job, Leases, Options, StepOutcome, Summary, Terms};
+use crate::apply::{self, Guard, Job, LeaseNews, Leases, Options, StepOutcome, Summary, Terms};
 use crate::diagnostic::{Code, Failure, duration};
 use crate::plan::codes::PLAN_STALE;
 use crate::plan::{Conflicts, Mode, Plan};
@@ -200,10 +200,12 @@ pub(super) async fn carry_out(
     let guard = Guard::over(&leases);
     let ended = watched(job, terminal).await;
     let Some(summary) = ended else {
-        leases.give_back().await;
-        terminal.talk(&format!(
-            "Abandoned: requests were under way, and the inventories may lag behind.\nGo on with: {again}\n"
-        ));
+        terminal.talk("Abandoned: requests were under way, and the inventories may lag behind.\n");
+        for (cluster, why) in leases.give_back().await {
+            let left = LeaseNews::Left { why, lasts: leases.lasts() };
+            terminal.talk(&format!("{}\n", view::progress::lease_words(&cluster, &left)));
+        }
+        terminal.talk(&format!("Go on with: {again}\n"));
         return Ok(Outcome::Over(Exit::Error));
     };
     drop(guard);

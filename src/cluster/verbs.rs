@@ -26,6 +26,8 @@ pub(super) const JSON: &str = "application/json";
 const APPLY: &str = "application/apply-patch+yaml";
 /// How many objects one page of a list holds.
 pub(super) const PAGE: &str = "500";
+/// How long the words may take in which a watch is refused.
+const REFUSAL: Duration = Duration::from_secs(5);
 
 /// One live cluster. Cheap to clone.
 #[derive(Clone)]
@@ -339,8 +341,13 @@ impl Cluster {
         self.sent.fetch_add(1, Ordering::Relaxed);
         match self.transport.stream(&get(query.on(&path))).await {
             Ok((200, lines)) => Ok(lines),
-            Ok((code, _)) => {
-                let fault = status::fault(code, None, &asked.kind, asked.privacy);
+            Ok((code, mut lines)) => {
+                // A refusal is one line, which says for want of which right; without it the code says enough.
+                let line = tokio::time::timeout(REFUSAL, lines.next()).await;
+                let status = line.ok().and_then(Result::ok).flatten();
+                let status = status.and_then(|line| serde_json::from_slice::<Value>(&line).ok());
+                let status = status.filter(|body| body["kind"] == "Status");
+                let fault = status::fault(code, status.as_ref(), &asked.kind, asked.privacy);
                 Err(self.error(&asked, 1, fault))
             }
             Err(error) => Err(self.error(&asked, 1, unreached(error))),

@@ -188,7 +188,7 @@ impl Progress {
 }
 
 /// What happens with the lease of a cluster, in a line.
-fn lease_words(cluster: &ClusterName, news: &LeaseNews) -> String {
+pub fn lease_words(cluster: &ClusterName, news: &LeaseNews) -> String {
     match news {
         LeaseNews::Awaited { holder, what, limit } => {
             let what = what.as_ref().map(|what| format!(": {what}")).unwrap_or_default();

@@ -433,6 +433,37 @@ async fn a_lease_is_given_back_by_a_panic() {
     assert_eq!(holder(&meshes, "cluster1"), None);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_is_given_back_where_a_step_panics() {
+    let mut meshes = with_work("lease-step-panics").await;
+    let taken = |meshes: &Meshes, cluster: &str| {
+        let live = store(meshes, cluster).get(&place()).expect("it stays");
+        live.get(&["spec", "leaseTransitions"]).and_then(Value::as_i64).expect("a number")
+    };
+    let before = ["cluster1", "cluster2"].map(|cluster| taken(&meshes, cluster));
+    // A step that is to be done later than any clock can tell does not get to its first request.
+    meshes.options.timeout = Duration::MAX;
+    let ran = meshes.apply().await;
+    let panicked: Vec<&str> = ran
+        .summary
+        .steps
+        .values()
+        .filter_map(|outcome| match outcome {
+            StepOutcome::Failed(failure) => Some(failure.code.name),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(panicked, ["step-panicked"], "{:#?}", ran.summary);
+    for (cluster, before) in ["cluster1", "cluster2"].into_iter().zip(before) {
+        assert_eq!(taken(&meshes, cluster), before + 1, "{cluster}: it was taken");
+        assert_eq!(holder(&meshes, cluster), None, "{cluster}");
+        assert!(!has_service(&meshes, cluster), "{cluster}");
+    }
+    meshes.options.timeout = Duration::from_secs(30);
+    let ran = meshes.apply().await;
+    assert!(ran.summary.is_complete() && news(&ran).is_empty(), "{:#?}", ran.summary);
+}
+
 /// Runs an apply that never gets ready, and does something to it once it waits.
 async fn interfered(meshes: &Meshes, interfere: impl Fn()) -> Ran {
     let plan = meshes.plan(Mode::Apply).await;

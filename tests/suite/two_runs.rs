@@ -10,10 +10,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use stolos::object::{Object, ObjectRef};
+use stolos::plan::Inventory;
 use stolos::sandbox::{Clock, Endpoint, Sandbox, SandboxCluster, SystemClock};
+use tokio::sync::watch;
 
 use crate::support::command::{Ran, scratch, stolos};
 use crate::support::meshes::{Meshes, desired, topology_text};
+use crate::support::tap::{Asked, Class, Deed, Tap, Upstream};
+use crate::support::tapped::kubeconfig;
 
 const FILE: &str = "primary-remote-multi-network.yaml";
 
@@ -220,16 +224,99 @@ async fn a_process_that_is_asked_to_end_gives_its_leases_back() {
     }
 }
 
+/// From here on commands reach the clusters through a tap.
+async fn through_a_tap(served: &Served) -> Tap {
+    let endpoints = served.meshes.running.endpoints().into_iter();
+    let upstreams = endpoints.map(|at| (at.cluster, Upstream::plain(&at.url)));
+    let tap = Tap::new(upstreams.collect()).await;
+    std::fs::write(served.folder.join("config"), kubeconfig(tap.urls())).expect("a file");
+    tap
+}
+
+/// Whether a request makes istiod: the step that it belongs to runs then.
+fn makes_istiod(asked: &Asked) -> bool {
+    asked.class == Class::Write && asked.path.contains("/deployments/istiod?")
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_is_told_twice_gives_its_leases_back() {
-    let served = served("two-runs-twice").await;
-    // Requests that are never answered keep it from ending at the first.
-    let asked = served.started(APPLY);
+async fn the_first_interrupt_lets_requests_end_starts_nothing_more_and_gives_the_leases_back() {
+    let served = served("two-runs-first").await;
+    let tap = through_a_tap(&served).await;
+    let (keeper, gate) = watch::channel(false);
+    tap.script(move |asked| if makes_istiod(asked) { Deed::Held(gate.clone()) } else { Deed::Pass });
+    let asked = Started::new(&served.folder, APPLY);
+    served.until("istiod is on its way", || tap.seen().iter().any(makes_istiod));
     asked.signal("INT");
+    asked.heard("Interrupt again to abandon.");
+    assert!(served.holder("cluster1").is_some(), "the step still runs");
+    assert_eq!(served.live("apps", "Deployment", "istiod"), None);
+    keeper.send(true).expect("it is held");
+    let (code, said) = asked.finished();
+    assert_eq!(code, Some(1), "{said:#?}");
+    assert!(said.iter().any(|line| line.starts_with("Stopped: ")), "{said:#?}");
+    let istiod = served.live("apps", "Deployment", "istiod").expect("its request came to an end");
+    let inventory = served.live("", "ConfigMap", "stolos-mesh1").expect("an inventory");
+    let inventory = Inventory::from_object(&inventory, &"cluster1".into()).expect("it is one");
+    let recorded = inventory.entries.get(&istiod.reference()).expect("it is recorded");
+    assert_eq!(recorded.uid.as_deref(), istiod.uid());
+    assert_eq!(served.live("apps", "Deployment", "istio-eastwestgateway"), None);
+    assert_eq!((served.holder("cluster1"), served.holder("cluster2")), (None, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_interrupt_waits_for_no_answer_and_gives_the_leases_back() {
+    let mut served = served("two-runs-second").await;
+    let tap = through_a_tap(&served).await;
+    tap.script(|asked| if makes_istiod(asked) { Deed::Silence } else { Deed::Pass });
+    let asked = Started::new(&served.folder, APPLY);
+    served.until("istiod is on its way", || tap.seen().iter().any(makes_istiod));
+    asked.signal("INT");
+    asked.heard("Interrupt again to abandon.");
+    assert!(served.holder("cluster1").is_some(), "the step still runs");
+    let told = Instant::now();
+    asked.signal("INT");
+    let (code, said) = asked.finished();
+    // A request without an answer is given up after a minute.
+    assert!(told.elapsed() < Duration::from_secs(20), "{:?}", told.elapsed());
+    assert_eq!(code, Some(1), "{said:#?}");
+    let abandoned = [
+        "Abandoned: requests were under way, and the inventories may lag behind.",
+        "Go on with: stolos apply --kubeconfig config mesh.yaml",
+    ];
+    assert!(said.ends_with(&abandoned.map(str::to_owned)), "{said:#?}");
+    assert_eq!((served.holder("cluster1"), served.holder("cluster2")), (None, None));
+    // Nothing keeps the next one.
+    tap.script(|_| Deed::Pass);
+    served.meshes.start_controllers().await;
+    let ran = served.ran(APPLY).await;
+    assert_eq!(ran.code, Some(0), "{ran}");
+    assert!(!ran.stderr.contains("The lease of "), "{ran}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_interrupt_says_which_lease_stays_until_it_runs_out() {
+    let served = served("two-runs-left").await;
+    let tap = through_a_tap(&served).await;
+    let mut is_silent = false;
+    tap.script(move |asked| {
+        is_silent |= makes_istiod(asked);
+        if is_silent && asked.cluster == "cluster1" { Deed::Silence } else { Deed::Pass }
+    });
+    let asked = Started::new(&served.folder, APPLY);
+    served.until("istiod is on its way", || tap.seen().iter().any(makes_istiod));
+    asked.signal("INT");
+    asked.heard("Interrupt again to abandon.");
     asked.signal("INT");
     let (code, said) = asked.finished();
     assert_eq!(code, Some(1), "{said:#?}");
-    assert_eq!((served.holder("cluster1"), served.holder("cluster2")), (None, None), "{said:#?}");
+    let left = [
+        "Abandoned: requests were under way, and the inventories may lag behind.",
+        "The lease of cluster1 could not be given back and runs out in 30s: no answer within 5 s",
+        "Go on with: stolos apply --kubeconfig config mesh.yaml",
+    ];
+    assert!(said.ends_with(&left.map(str::to_owned)), "{said:#?}");
+    assert!(served.holder("cluster1").is_some(), "nobody could give it back");
+    assert_eq!(served.holder("cluster2"), None);
 }
 
 #[test]

@@ -130,6 +130,11 @@ impl Lent {
         self.plane.as_ref().expect("a data plane").run(cluster, processes);
     }
 
+    /// From now on clusters do what kube-controller-manager does, and no more.
+    pub(crate) fn stop_data_plane(&mut self) {
+        self.plane = None;
+    }
+
     /// Ends the data plane, and with it what is asked beside what a test asks; none of it counts so far.
     pub(crate) fn forget_requests(&mut self) {
         self.plane = None;

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use stolos::apply::{self, Event, Holder, Job, Leases, Options, Stop, Summary, Terms};
 use stolos::cluster::{Cluster, Contexts, Limits, Transport, dry_runs, look_into, survey};
-use stolos::compile::{self, Desired, PublicFiles};
+use stolos::compile::{self, Desired, PublicFiles, Values};
 use stolos::diagnostic::Failure;
 use stolos::document::Sources;
 use stolos::graph::Graph;
@@ -156,11 +156,11 @@ impl Meshes {
         }
     }
 
-    /// From now on nothing does, in a sandbox.
+    /// From now on nothing does, but for what kube-controller-manager does.
     pub(crate) fn stop_controllers(&mut self) {
         match &mut self.running {
             Running::Sandbox { controllers, .. } => *controllers = None,
-            Running::ApiServers(_) => panic!("this can be asked of a sandbox only"),
+            Running::ApiServers(lent) => lent.stop_data_plane(),
         }
     }
 
@@ -336,6 +336,16 @@ impl Meshes {
     /// A live object.
     pub(crate) async fn live(&self, cluster: &str, object: &ObjectRef) -> Option<Object> {
         self.clusters[&ClusterName::from(cluster)].get(object).await.expect("it answers")
+    }
+
+    /// Everything that the topology asks for, by cluster, in the order of its units.
+    pub(crate) fn objects(&self) -> Vec<(ClusterName, Object)> {
+        let of = |unit: &compile::DesiredUnit| {
+            let objects = unit.objects(&self.desired.mesh, &Values::default()).expect("it renders");
+            let name = unit.unit.cluster.clone();
+            objects.into_iter().map(move |object| (name.clone(), object)).collect::<Vec<_>>()
+        };
+        self.desired.units.iter().flat_map(of).collect()
     }
 
     /// Every object of every cluster, by cluster.

@@ -326,7 +326,8 @@ fn steady(value: &mut Value, key: &str) {
     }
 }
 
-fn kubeconfig(urls: &BTreeMap<String, String>) -> String {
+/// A kubeconfig with a context for each cluster, by its plain URL.
+pub(crate) fn kubeconfig(urls: &BTreeMap<String, String>) -> String {
     let clusters = urls.iter().map(|(name, url)| json!({"name": name, "cluster": {"server": url}}));
     let contexts = urls.keys().map(|name| json!({"name": name, "context": {"cluster": name, "user": "u"}}));
     json!({

@@ -94,6 +94,8 @@ pub(crate) enum Deed {
     Close,
     /// The server does it, and the connection is closed.
     CloseDone,
+    /// It is passed on once this says so.
+    Held(watch::Receiver<bool>),
     /// Nothing, ever.
     Silence,
     /// The server does it, and nothing is ever answered.
@@ -442,6 +444,13 @@ impl Port {
             Deed::Pass => pass().await,
             Deed::Slow(lasting) => {
                 tokio::time::sleep(lasting).await;
+                pass().await
+            }
+            Deed::Held(mut gate) => {
+                // A gate whose keeper is gone stays as it was.
+                if gate.wait_for(|is_open| *is_open).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
                 pass().await
             }
             Deed::Json(status, body) => Ok(said(status, "application/json", body.to_string())),

@@ -1,11 +1,17 @@
 //! The rights that `stolos rbac` prints are enough, and none of them is more than enough.
+//!
+//! Here an authorizing proxy stands before each cluster of a sandbox, and says afterwards which of the granted
+//! rights nothing took. `real` does it on API servers, and `withdrawn` takes the rights away there, one by one.
+
+mod real;
+mod withdrawn;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use stolos::apply::{Event, StepOutcome, Stop, Summary};
+use stolos::apply::{Event, StepOutcome, Stop, Summary, lease_ref};
 use stolos::cluster::{ApplyOptions, Cluster, Limits, Transport};
 use stolos::compile::{Desired, Values};
 use stolos::object::{Object, ObjectRef};
@@ -18,7 +24,6 @@ use stolos::view::diagnostics::{Colours, Look};
 use tokio::sync::watch;
 
 use crate::support::authorizer::Authorizer;
-use crate::support::back_end::BackEnd;
 use crate::support::meshes::{Meshes, desired, folder, topology_text, writes};
 
 /// How long anything of these tests may take.
@@ -71,17 +76,6 @@ impl Guarded {
             .filter(|right| !is_out_of_sight(right))
             .collect();
         assert_eq!(superfluous, Vec::<String>::new(), "{when}");
-    }
-
-    /// Everything that the topology asks for, by cluster.
-    fn objects(&self) -> Vec<(ClusterName, Object)> {
-        let desired = &self.meshes.desired;
-        let of = |unit: &stolos::compile::DesiredUnit| {
-            let objects = unit.objects(&desired.mesh, &Values::default()).expect("it renders");
-            let name = unit.unit.cluster.clone();
-            objects.into_iter().map(move |object| (name.clone(), object)).collect::<Vec<_>>()
-        };
-        desired.units.iter().flat_map(of).collect()
     }
 
     /// An administrator's plan.
@@ -144,7 +138,7 @@ impl Guarded {
 
     /// An administrator deletes all but what others lie in or are of.
     async fn empty(&self) {
-        for (name, object) in self.objects() {
+        for (name, object) in self.meshes.objects() {
             if !matches!(object.kind(), "Namespace" | "CustomResourceDefinition") {
                 self.admin[&name].delete(&object.reference(), None).await.expect("deleted");
             }
@@ -153,10 +147,10 @@ impl Guarded {
 
     /// An administrator deletes all that the topology asks for, and the inventories.
     async fn wipe(&self) {
-        for (name, object) in self.objects().into_iter().rev() {
+        for (name, object) in self.meshes.objects().into_iter().rev() {
             self.admin[&name].delete(&object.reference(), None).await.expect("deleted");
         }
-        for (name, object) in self.objects() {
+        for (name, object) in self.meshes.objects() {
             while self.admin[&name].find(&object.reference()).await.expect("an answer").is_some() {}
         }
     }
@@ -184,35 +178,18 @@ impl Guarded {
 
     /// An administrator makes an object anew with another value of a field that never changes.
     async fn make_anew(&self, name: &ClusterName, object: &ObjectRef) {
-        let admin = &self.admin[name];
-        let live = admin.get(object).await.expect("an answer").expect("it is there");
-        let mut anew = Value::Object(live.as_map().clone());
-        let kept = ["name", "namespace", "labels", "annotations"];
-        anew["metadata"].as_object_mut().expect("metadata").retain(|key, _| kept.contains(&key.as_str()));
-        anew.as_object_mut().expect("an object").remove("status");
-        match object.kind.as_str() {
-            "Deployment" => {
-                anew["spec"]["selector"]["matchLabels"] = json!({"another": "one"});
-                anew["spec"]["template"]["metadata"]["labels"]["another"] = json!("one");
-            }
-            "Secret" => {
-                anew["type"] = json!("example.com/other");
-                anew["metadata"].as_object_mut().expect("metadata").remove("annotations");
-            }
-            "ClusterRoleBinding" | "RoleBinding" => {
-                anew["roleRef"] =
-                    json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"});
-            }
-            "EndpointSlice" => {
-                anew["addressType"] = json!("IPv6");
-                anew["endpoints"] = json!([{"addresses": ["2001:db8::1"]}]);
-            }
-            "Service" => anew["spec"]["clusterIP"] = json!("None"),
-            kind => panic!("{kind} is never replaced"),
+        make_anew(&self.admin[name], object).await;
+    }
+
+    /// Somebody has taken every lease, and does not renew it.
+    fn neglect_leases(&self) {
+        let spec = json!({"holderIdentity": "bob@ci-7/12/aa", "leaseDurationSeconds": 1,
+            "renewTime": "2026-01-01T00:00:00.000000Z"});
+        for store in self.meshes.running.sandbox().clusters() {
+            let patch = Patch::Merge(json!({"spec": spec}));
+            let lease = lease_ref(&self.meshes.desired.mesh);
+            store.patch(&lease, &patch, None, &WriteOptions::by("stolos")).expect("it is there");
         }
-        admin.delete(object, None).await.expect("deleted");
-        while admin.get(object).await.expect("an answer").is_some() {}
-        admin.apply(&Object::from_value(anew).expect("an object"), forced()).await.expect("applied");
     }
 
     /// Holds objects, so that a delete has to be waited for; each is let go once its end is watched.
@@ -247,6 +224,44 @@ impl Guarded {
     }
 }
 
+/// Somebody makes an object anew with another value of a field that never changes.
+async fn make_anew(admin: &Cluster, object: &ObjectRef) {
+    let live = admin.get(object).await.expect("an answer").expect("it is there");
+    let mut anew = without_state(&live);
+    match object.kind.as_str() {
+        "Deployment" => {
+            anew["spec"]["selector"]["matchLabels"] = json!({"another": "one"});
+            anew["spec"]["template"]["metadata"]["labels"]["another"] = json!("one");
+        }
+        "Secret" => {
+            anew["type"] = json!("example.com/other");
+            anew["metadata"].as_object_mut().expect("metadata").remove("annotations");
+        }
+        "ClusterRoleBinding" | "RoleBinding" => {
+            anew["roleRef"] =
+                json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"});
+        }
+        "EndpointSlice" => {
+            anew["addressType"] = json!("IPv6");
+            anew["endpoints"] = json!([{"addresses": ["2001:db8::1"]}]);
+        }
+        "Service" => anew["spec"]["clusterIP"] = json!("None"),
+        kind => panic!("{kind} is never replaced"),
+    }
+    admin.delete(object, None).await.expect("deleted");
+    while admin.get(object).await.expect("an answer").is_some() {}
+    admin.apply(&Object::from_value(anew).expect("an object"), forced()).await.expect("applied");
+}
+
+/// An object as somebody would write it who wants one like it.
+fn without_state(live: &Object) -> Value {
+    let mut value = Value::Object(live.as_map().clone());
+    let kept = ["name", "namespace", "labels", "annotations"];
+    value["metadata"].as_object_mut().expect("metadata").retain(|key, _| kept.contains(&key.as_str()));
+    value.as_object_mut().expect("an object").remove("status");
+    value
+}
+
 fn forced() -> ApplyOptions {
     ApplyOptions { conflicts: Conflicts::Force, ..ApplyOptions::default() }
 }
@@ -262,12 +277,10 @@ fn shown(name: &ClusterName, right: &Right) -> String {
 
 const FILES: [&str; 2] = ["primary-remote-multi-network.yaml", "multi-primary.toml"];
 
-/// Rights for something that a sandbox never shows: its definitions are established at once. Nor do these tests
-/// show what two runs at once ask of each other's leases, and a destroy where no apply left one.
+/// Rights for something that a sandbox never shows: its definitions are established at once. API servers show
+/// it (`withdrawn`).
 fn is_out_of_sight(right: &str) -> bool {
-    ["list leases.", "watch leases.", "create leases."].iter().any(|of_two| right.contains(of_two))
-        || right.contains("watch customresourcedefinitions")
-        || right.contains("watch serviceaccounts. istio-reader")
+    right.contains("watch customresourcedefinitions") || right.contains("watch serviceaccounts. istio-reader")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -295,9 +308,11 @@ async fn an_apply_takes_the_printed_rights_and_each_of_them() {
         guarded.grant(Task::Apply, None, PassOn::Escalate);
         guarded.apply_by_and_by().await;
         guarded.empty().await;
+        guarded.neglect_leases();
         assert!(guarded.meshes.apply().await.summary.is_complete(), "{file}");
         // What cannot be changed is made anew.
         let fixed: Vec<(ClusterName, ObjectRef)> = guarded
+            .meshes
             .objects()
             .into_iter()
             .filter(|(_, object)| may_be_replaced(object) && object.name() != "stolos-root")
@@ -334,6 +349,9 @@ async fn a_destroy_takes_the_printed_rights_and_each_of_them() {
         guarded.admins_apply().await;
         // What was there before only loses our fields.
         guarded.adopt_all().await;
+        for admin in guarded.admin.values() {
+            admin.delete(&lease_ref(&guarded.meshes.desired.mesh), None).await.expect("deleted");
+        }
         let ran = guarded.meshes.destroy().await;
         assert!(ran.summary.is_complete(), "{file}: {:#?}", ran.summary);
         assert_eq!(guarded.meshes.applied_by_us().await, Vec::<String>::new(), "{file}");
@@ -355,12 +373,14 @@ async fn a_destroy_takes_the_printed_rights_and_each_of_them() {
         assert!(ran.summary.was_stopped(), "{file}: {:#?}", ran.summary);
         guarded_again.admins_apply().await;
         let everything: Vec<(ClusterName, ObjectRef)> = guarded_again
+            .meshes
             .objects()
             .into_iter()
             .map(|(name, object)| (name, object.reference()))
             .filter(|(_, object)| object.kind != "Namespace" || object.name == "istio-system")
             .collect();
         let holder = guarded_again.hold(&everything).await;
+        guarded_again.neglect_leases();
         let ran = guarded_again.meshes.destroy().await;
         assert!(ran.summary.is_complete(), "{file}: {:#?}", ran.summary);
         holder.abort();
@@ -452,100 +472,4 @@ async fn a_cluster_of_which_a_read_is_forbidden_is_unknown_and_says_which_right_
         failure.help.as_deref(),
         Some("the rights that each command takes: stolos rbac plan|apply|destroy PATH")
     );
-}
-
-/// Who the roles are bound to.
-const USER: &str = "pipeline";
-
-/// An administrator makes a cluster grant the user exactly what is printed.
-async fn grant_for_real(meshes: &Meshes, task: Task, name: &ClusterName, rights: &rbac::ClusterRights) {
-    let mesh = &meshes.desired.mesh;
-    let about = view::rbac::About { task, mesh: &mesh.id, namespace: &mesh.namespace };
-    for (position, document) in view::rbac::roles(about, name, rights).split("---\n").enumerate() {
-        let role = crate::support::helm::yaml(document);
-        let namespace = (position > 0).then_some(&mesh.namespace);
-        let kind = if position > 0 { "RoleBinding" } else { "ClusterRoleBinding" };
-        let group = "rbac.authorization.k8s.io";
-        let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
-            "metadata": {"name": role["metadata"]["name"], "namespace": namespace},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role["metadata"]["name"]},
-            "subjects": [{"apiGroup": group, "kind": "User", "name": USER}]});
-        meshes.apply_by(name.as_str(), role, "admin").await;
-        if meshes.live_namespace(name, &mesh.namespace).await || position == 0 {
-            meshes.apply_by(name.as_str(), binding, "admin").await;
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn api_servers_let_a_mesh_come_and_go_under_the_printed_roles_and_no_list_is_granted_for_nothing() {
-    let Some(back_end) = BackEnd::api_servers() else { return };
-    let mut meshes = Meshes::on(back_end, "rights-real", desired(FILES[0], &topology_text(FILES[0]))).await;
-    let admin = meshes.clusters.clone();
-    meshes.clusters = meshes.clusters_as(USER).await;
-    let of = |task| rbac::rights(task, &meshes.desired, None, PassOn::Escalate).expect("it renders");
-    let (plans, applies, destroys) = (of(Task::Plan), of(Task::Apply), of(Task::Destroy));
-
-    // Nobody knows it yet.
-    assert_eq!(meshes.plan(Mode::Apply).await.unknown.len(), 2);
-    for (name, rights) in &applies {
-        grant_for_real(&meshes, Task::Apply, name, rights).await;
-    }
-    until_read(&meshes).await;
-    let ran = meshes.apply().await;
-    assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
-    assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
-
-    // Reading alone is enough for a plan, and each list of it is needed.
-    let nothing = rbac::ClusterRights::default();
-    for (name, rights) in &plans {
-        grant_for_real(&meshes, Task::Apply, name, &nothing).await;
-        grant_for_real(&meshes, Task::Plan, name, rights).await;
-    }
-    until_read(&meshes).await;
-    assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
-    for (name, rights) in &plans {
-        let lists = rights
-            .cluster
-            .iter()
-            .filter(|right| matches!(right, Right::Objects { verb, .. } if verb == "list"));
-        for list in lists {
-            let cluster = rights.cluster.iter().filter(|right| *right != list).cloned().collect();
-            let without = rbac::ClusterRights { cluster, ..nothing.clone() };
-            grant_for_real(&meshes, Task::Plan, name, &without).await;
-            let start = Instant::now();
-            while meshes
-                .plan(Mode::Apply)
-                .await
-                .unknown
-                .get(name)
-                .is_none_or(|why| why.code.name != "forbidden")
-            {
-                assert!(start.elapsed() < PATIENCE, "{} is not needed", shown(name, list));
-            }
-        }
-        grant_for_real(&meshes, Task::Plan, name, rights).await;
-    }
-
-    for (name, rights) in &destroys {
-        grant_for_real(&meshes, Task::Plan, name, &nothing).await;
-        grant_for_real(&meshes, Task::Destroy, name, rights).await;
-    }
-    until_read(&meshes).await;
-    let ran = meshes.destroy().await;
-    assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
-    meshes.clusters = admin;
-    assert_eq!(meshes.applied_by_us().await, Vec::<String>::new());
-}
-
-/// Authorizers learn of roles a moment later.
-async fn until_read(meshes: &Meshes) {
-    let start = Instant::now();
-    loop {
-        let unknown = meshes.plan(Mode::Apply).await.unknown;
-        if unknown.is_empty() {
-            return;
-        }
-        assert!(start.elapsed() < PATIENCE, "{unknown:?}");
-    }
 }
