@@ -7,9 +7,9 @@
 //! ```text
 //!  text ─► topology ─► validate ─► graph ─► compile ─► plan ─► apply
 //!            │                                │          ▲        │
-//!        document                     chart ──┘   cluster ├────────┘
-//!     (YAML and TOML)           (Helm, in process)        │
-//!                                                      sandbox
+//!        document                     chart ──┘   cluster ├────────┤
+//!     (YAML and TOML)           (Helm, in process)        │        ▼
+//!                                                      sandbox   rbac
 //! ```
 //!
 //! Imports point only backwards along that line. Everything through the diff

@@ -57,7 +57,9 @@ pub fn verb(task: Task) -> &'static str {
 /// Why rights in the mesh namespace are taken.
 fn in_namespace(task: Task) -> &'static str {
     match task {
-        Task::Plan | Task::Apply => "what `stolos apply` reads to say why a wait ended in vain",
+        Task::Plan | Task::Apply => {
+            "what `stolos apply` looks into while it waits, and where it waited in vain"
+        }
         Task::Destroy => "what `stolos destroy` lists to see whether others have anything there",
     }
 }

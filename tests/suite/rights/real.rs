@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::json;
+use stolos::compile::parent_name;
 use stolos::plan::Mode;
 use stolos::rbac::{self, ClusterRights, PassOn, Right, Task};
 use stolos::topology::ClusterName;
@@ -30,7 +31,9 @@ pub(super) async fn grant(
         let mut role = yaml(document);
         let printed = role["metadata"]["name"].as_str().expect("a name");
         let namespace = printed.ends_with("-in-namespace").then_some(&mesh.namespace);
-        let name = format!("{user}-{printed}");
+        // So that it still begins as the name of a role of ours does.
+        let mesh_role = parent_name(mesh);
+        let name = printed.replacen(&mesh_role, &format!("{mesh_role}-{user}"), 1);
         role["metadata"]["name"] = json!(name);
         meshes.apply_by(cluster.as_str(), role, "admin").await;
         if namespace.is_some() && !meshes.live_namespace(cluster, &mesh.namespace).await {
