@@ -1,5 +1,7 @@
 //! What a namespace or a kind holds, whoever made it: asked before either is deleted.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::address::Query;
@@ -12,6 +14,11 @@ use crate::plan::Held;
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 /// How many requests are under way at once.
 const SIDE_BY_SIDE: usize = 16;
+
+/// How often a namespace is looked into while kinds come and go.
+const LOOKS: usize = 10;
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// One kind as discovery tells of it.
 struct Listable {
@@ -41,7 +48,21 @@ impl Cluster {
         }
     }
 
+    /// A kind whose definition goes is still told of when it can no longer be listed: then all are told of anew.
     async fn in_namespace(&self, namespace: &str) -> Result<Vec<Object>, ClusterError> {
+        let mut looks = 1;
+        loop {
+            match self.once_in_namespace(namespace).await {
+                Err(ClusterError { fault: Fault::KindUnknown(_), .. }) if looks < LOOKS => {
+                    looks += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                found => return found,
+            }
+        }
+    }
+
+    async fn once_in_namespace(&self, namespace: &str) -> Result<Vec<Object>, ClusterError> {
         let reads: Vec<_> = self
             .listable()
             .await?

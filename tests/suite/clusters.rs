@@ -162,6 +162,39 @@ async fn pages_of_a_state_that_is_no_longer_kept_are_read_anew_and_all_at_once()
     assert_eq!((names.as_slice(), server.requests().len()), (&["kept".to_owned(), "new".to_owned()][..], 3));
 }
 
+#[tokio::test]
+async fn a_kind_that_goes_while_its_namespace_is_looked_into_holds_nothing() {
+    let server = Tap::scripted(vec![Deed::Silence]).await;
+    let mut is_gone = false;
+    server.script(move |asked| {
+        let resource =
+            |name: &str, kind: &str| json!({"name": name, "kind": kind, "namespaced": true, "verbs": ["list"]});
+        match asked.path.split('?').next().unwrap_or_default() {
+            "/apis" if is_gone => Deed::Json(200, json!({"groups": []})),
+            "/apis" => {
+                let version = json!({"groupVersion": "g/v1"});
+                Deed::Json(200, json!({"groups": [{"preferredVersion": version}]}))
+            }
+            "/api/v1" => Deed::Json(200, json!({"resources": [resource("configmaps", "ConfigMap")]})),
+            "/apis/g/v1" => Deed::Json(200, json!({"resources": [resource("things", "Thing")]})),
+            "/api/v1/namespaces/n/configmaps" => Deed::Json(200, json!({"metadata": {}, "items": [
+                {"metadata": {"name": "kept", "namespace": "n"}},
+            ]})),
+            // Its definition went after it was told of.
+            _ => {
+                is_gone = true;
+                Deed::Text(404, "404 page not found\n")
+            }
+        }
+    });
+    let found = cluster(server.url("west")).contents(&Held::InNamespace("n".to_owned())).await;
+    let found = found.expect("all of it was read");
+    let names: Vec<String> = found.iter().map(|object| object.reference().to_string()).collect();
+    assert_eq!(names, ["ConfigMap n/kept"]);
+    let things = "GET /apis/g/v1/namespaces/n/things?limit=500".to_owned();
+    assert_eq!(server.requests().iter().filter(|request| **request == things).count(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_big_list_comes_in_pages_and_whole() {
     let text = topology_text("multi-primary.toml");
