@@ -17,8 +17,8 @@ use crate::support::tapped::with_api_servers;
 use crate::support::tapped_servers::{TappedServers, lasting_names};
 
 // An API server that was killed may need a while until it is up again.
-const APPLY: &[&str] = &["apply", "--auto-approve", "--timeout", "30s"];
-const DESTROY: &[&str] = &["destroy", "--auto-approve", "--timeout", "30s"];
+const APPLY: &[&str] = &["apply", "--auto-approve", "--timeout", "20s"];
+const DESTROY: &[&str] = &["destroy", "--auto-approve", "--timeout", "20s"];
 const PLAN: &[&str] = &["plan", "--detailed-exitcode"];
 
 const WHAT: &str = "faults, on API servers";
