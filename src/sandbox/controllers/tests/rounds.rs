@@ -11,7 +11,7 @@ use crate::sandbox::controllers::Effort;
 use crate::sandbox::{Patch, WriteOptions};
 use crate::trust::{Intermediate, Root};
 
-const CLUSTERS: [&str; 4] = ["p1", "p2", "r1", "r2"];
+const CLUSTERS: [&str; 6] = ["p0", "p1", "p0a", "p0b", "p1a", "p1b"];
 const PRIMARIES: usize = 2;
 const WEBHOOKS: &str = "admissionregistration.k8s.io";
 const RIGHTS: &str = "rbac.authorization.k8s.io";
@@ -97,7 +97,7 @@ struct Material {
 impl Material {
     fn new() -> Self {
         let roots: [Root; 2] = [root(), root()];
-        Self { bundles: roots.iter().map(|root| issued(root, "p1")).collect() }
+        Self { bundles: roots.iter().map(|root| issued(root, "p0")).collect() }
     }
 
     fn cacerts(&self, which: usize) -> Value {
@@ -165,7 +165,7 @@ fn perform(fleet: &mut Fleet, deed: &Deed, material: &Material) {
             delete_if_there(fleet, primary(p), ("", "Secret", true, &name));
         }
         Deed::Annotate(c, which) => {
-            let ids = ["*", "p1", "p2", "p2,p1", "x"][which.index(5)];
+            let ids = ["*", "p0", "p1", "p1,p0", "x"][which.index(5)];
             let annotation = json!({"topology.istio.io/controlPlaneClusters": ids});
             fleet.apply(any(c), [namespace(NS, json!({}), annotation)]);
         }
@@ -243,10 +243,14 @@ proptest! {
     /// To the last revision: what is left out would have written nothing.
     #[test]
     fn rounds_that_leave_out_what_is_not_due_write_what_rounds_over_everything_write(
-        deeds in proptest::collection::vec(deeds(), 10..60)
+        stands in any::<bool>(),
+        deeds in proptest::collection::vec(deeds(), 10..60),
     ) {
         let material = Material::new();
-        let mut sparing = Fleet::new("rounds-sparing", &CLUSTERS);
+        let mut sparing = match stands {
+            true => mesh("rounds-sparing", PRIMARIES),
+            false => Fleet::new("rounds-sparing", &CLUSTERS),
+        };
         let mut thorough = sparing.twin("rounds-thorough");
         for (nth, deed) in deeds.iter().chain([&Deed::Settle]).enumerate() {
             perform(&mut sparing, deed, &material);
@@ -266,7 +270,7 @@ proptest! {
 }
 
 /// A mesh in which each primary serves two remotes and has registered every other cluster.
-fn mesh(primaries: usize) -> Fleet {
+fn mesh(test: &str, primaries: usize) -> Fleet {
     let primary_names: Vec<String> = (0..primaries).map(|nth| format!("p{nth}")).collect();
     let remotes: Vec<(String, &String)> = primary_names
         .iter()
@@ -274,7 +278,7 @@ fn mesh(primaries: usize) -> Fleet {
         .collect();
     let names: Vec<&str> =
         primary_names.iter().chain(remotes.iter().map(|(name, _)| name)).map(String::as_str).collect();
-    let mut fleet = Fleet::new(&format!("mesh-{primaries}"), &names);
+    let mut fleet = Fleet::new(&format!("{test}-{primaries}"), &names);
     let root = root();
     for name in &primary_names {
         fleet.apply(name, [namespace(NS, json!({}), json!({})), cacerts(&issued(&root, name))]);
@@ -341,7 +345,7 @@ fn efforts(fleet: &mut Fleet, cluster: &str) -> Vec<(&'static str, Effort)> {
 
 #[test]
 fn a_change_costs_what_depends_on_it_however_many_clusters_there_are() {
-    let [mut one, mut two, mut four] = [1, 2, 4].map(mesh);
+    let [mut one, mut two, mut four] = [1, 2, 4].map(|primaries| mesh("costs", primaries));
     // What a remote holds and what is read for it is the same in each of the meshes.
     let wanted = efforts(&mut one, "p0a");
     assert_eq!(wanted[0], ("nothing", Effort::default()));
@@ -355,4 +359,27 @@ fn a_change_costs_what_depends_on_it_however_many_clusters_there_are() {
     let wanted = looks(&mut one);
     assert_eq!(looks(&mut two), wanted);
     assert_eq!(looks(&mut four), wanted);
+}
+
+#[test]
+fn a_pod_that_lacked_a_way_to_istiod_is_created_once_another_cluster_makes_one() {
+    let of_kind =
+        |objects: Vec<Value>, kind: &str| objects.into_iter().find(|object| object["kind"] == kind).unwrap();
+    let address = of_kind(gateway(), "Service");
+    for (test, is_registered) in [("way-address", false), ("way-registered", true)] {
+        let mut fleet = mesh(test, 1);
+        let registered = remote_secret("p0a", &kubeconfig(&fleet, "p0a"));
+        fleet.delete("p0", "", "Service", Some(NS), "istio-eastwestgateway");
+        fleet.delete("p0", "", "Secret", Some(NS), "istio-remote-secret-p0a");
+        fleet.settle();
+        let pods = fleet.store("p0a").list("", "Pod", Some(NS));
+        fleet.delete("p0a", "", "Pod", Some(NS), pods[0].name());
+        fleet.settle();
+        let failure = fleet.condition("p0a", "istio-eastwestgateway", "ReplicaFailure");
+        assert!(failure.ends_with(": dial tcp 203.0.113.1:15017: i/o timeout"), "{failure}");
+        // The address is a gateway's again; or it is nobody's that the sandbox knows, and istiod serves the cluster.
+        fleet.apply("p0", [if is_registered { registered } else { address.clone() }]);
+        fleet.settle();
+        assert_eq!(fleet.condition("p0a", "istio-eastwestgateway", "ReplicaFailure"), "none", "{test}");
+    }
 }
