@@ -116,6 +116,28 @@ fn applying_twice_writes_once() {
 }
 
 #[test]
+fn applying_again_keeps_a_status_that_says_null() {
+    let scratch = Scratch::new("null-status");
+    let store = scratch.open();
+    let scaler = object(json!({
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "a", "namespace": "default"},
+        "spec": {
+            "maxReplicas": 5,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"},
+        },
+    }));
+    let first = store.apply(scaler.clone(), &by("m")).expect("applies");
+    let status = json!({"currentMetrics": null, "desiredReplicas": 0});
+    assert_eq!(first.object.get(&["status"]), Some(&status));
+    let second = store.apply(scaler, &by("m")).expect("applies");
+    assert_eq!(second.object.get(&["status"]), Some(&status));
+    assert_eq!(second.object.get(&["spec"]), first.object.get(&["spec"]));
+    assert_eq!(second.object, first.object);
+    assert_eq!(second.outcome, Outcome::Unchanged);
+}
+
+#[test]
 fn a_field_of_another_manager_is_a_conflict_until_forced() {
     let scratch = Scratch::new("conflict");
     let store = scratch.open();

@@ -386,6 +386,13 @@ impl<'s> Transaction<'s> {
         managers: &Managers,
     ) -> Result<Written, ApiError> {
         let resource = &request.resource;
+        // Again, whatever was left out of it meanwhile: a status may say null.
+        if request.options.part.is_none()
+            && resource.has(Subresource::Status)
+            && admission::resets_status(resource)
+        {
+            copy_field(live.as_map(), new.as_map_mut(), "status");
+        }
         admission::allocate(resource, new.as_map_mut(), Some(live.as_map()), &self.state.taken())?;
         store_version(resource, &mut new);
         if admission::counts_generations(resource) && admission::is_new_generation(resource, live, &new) {
