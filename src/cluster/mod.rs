@@ -3,7 +3,7 @@
 //! A kubeconfig context or the URL of a sandbox enters; a [`Cluster`] leaves,
 //! whose verbs take and give [`Object`](crate::object::Object)s. Whatever goes wrong is a
 //! [`ClusterError`] that names cluster, object and attempts. Plurals come from
-//! the table of kinds, so that nothing is discovered. Only `client.rs` names
+//! the table of kinds, so that nothing is discovered. Only `client` names
 //! `kube`.
 
 mod address;

@@ -1,8 +1,8 @@
 //! Reading the live state of all clusters for a plan.
 //!
-//! One labelled LIST for each kind that is asked for or that the inventory names, then a GET for
-//! each object that is asked for and that the lists lacked. Secrets are never listed. A cluster of
-//! which any read fails is unreachable as a whole.
+//! The inventory, one labelled LIST for each kind that is asked for and a GET for each Secret, side by
+//! side; then what the inventory names beside, and a GET for each object that is asked for and that the
+//! lists lacked. Secrets are never listed. A cluster of which any read fails is unreachable as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,21 +82,39 @@ async fn read(
     // First of all, and alone: a cluster that does not answer is waited for once.
     let uid = cluster.uid().await.map_err(failed)?;
     let parent = inventory_ref(mesh);
-    let inventory = match cluster.get(&parent).await.map_err(failed)? {
+    asked.objects.remove(&parent);
+    let unlisted = asked.objects.iter().filter(|object| !asked.lists.contains(&object.group_kind()));
+    let unlisted: BTreeSet<ObjectRef> = unlisted.cloned().collect();
+    let (inventory, listed, found) = tokio::join!(
+        cluster.get(&parent),
+        lists(cluster, mesh, asked.lists.clone()),
+        named(cluster, unlisted.iter().cloned().collect()),
+    );
+    let (mut objects, mut absent) = listed.map_err(failed)?;
+    objects.extend(found.map_err(failed)?);
+    let inventory = match inventory.map_err(failed)? {
         Some(object) => Some(
             Inventory::from_object(&object, cluster.name())
                 .map_err(|fault| Box::new(fault.failure(cluster.name(), &parent)))?,
         ),
         None => None,
     };
-    if let Some(inventory) = &inventory {
-        asked.add_inventory(inventory);
-    }
     let ClusterReads { lists: kinds, objects: mut wanted } = asked;
-    // It has just been read.
-    wanted.remove(&parent);
-    let (mut objects, absent) = lists(cluster, mesh, kinds).await.map_err(failed)?;
-    wanted.retain(|object| !objects.contains_key(object) && !absent.contains(&object.group_kind()));
+    if let Some(inventory) = &inventory {
+        let mut more = ClusterReads::default();
+        more.add_inventory(inventory);
+        let unseen = more.lists.difference(&kinds).cloned().collect();
+        let (ours, unknown) = lists(cluster, mesh, unseen).await.map_err(failed)?;
+        objects.extend(ours);
+        absent.extend(unknown);
+        wanted.extend(more.objects);
+    }
+    wanted.retain(|object| {
+        *object != parent
+            && !unlisted.contains(object)
+            && !objects.contains_key(object)
+            && !absent.contains(&object.group_kind())
+    });
     let (namespaces, others): (Vec<ObjectRef>, Vec<ObjectRef>) =
         wanted.into_iter().partition(|object| object.group.is_empty() && object.kind == "Namespace");
     objects.extend(named(cluster, namespaces.clone()).await.map_err(failed)?);
