@@ -56,6 +56,15 @@ pub(super) struct Sent {
     pub(super) stopped: bool,
 }
 
+/// An object whose place another one of its name takes.
+#[derive(Debug, Clone, Copy)]
+enum Leaving<'u> {
+    /// The step deleted it, whatever its UID.
+    Ours,
+    /// Somebody else deleted the one of this UID.
+    Others { uid: &'u str },
+}
+
 /// What came of one change.
 enum Done {
     Applied(Object),
@@ -134,11 +143,11 @@ impl Sender {
             Action::Create => match &change.uid {
                 None => self.apply(&step.unit, change, object).await.map(Done::Applied),
                 // Somebody deleted it already: an apply would only change what is about to go.
-                Some(uid) => self.apply_after(step, change, object, Some(uid)).await,
+                Some(uid) => self.apply_after(step, change, object, Leaving::Others { uid }).await,
             },
             Action::Replace => {
                 self.cluster.delete(&change.object, change.uid.as_deref()).await?;
-                self.apply_after(step, change, object, None).await
+                self.apply_after(step, change, object, Leaving::Ours).await
             }
             Action::Delete => {
                 self.cluster.delete(&change.object, change.uid.as_deref()).await?;
@@ -246,15 +255,15 @@ impl Sender {
         Ok(())
     }
 
-    /// Applies an object once the one of its name is gone; only that of the UID counts, where one is given.
+    /// Applies an object once the one of its name is gone.
     async fn apply_after(
         &self,
         step: &StepId,
         change: &Change,
         object: Option<Object>,
-        uid: Option<&str>,
+        leaving: Leaving<'_>,
     ) -> Result<Done, ApplyError> {
-        match self.gone(step, &change.object, uid).await? {
+        match self.gone(step, &change.object, leaving).await? {
             Waited::Met => self.apply(&step.unit, change, object).await.map(Done::Applied),
             Waited::Stopped => Ok(Done::Stopped),
             Waited::Timeout(unmet) | Waited::Vain(unmet) => Err(ApplyError::Timeout {
@@ -267,12 +276,20 @@ impl Sender {
     }
 
     /// Waits until an object is gone, and says what keeps it.
-    async fn gone(&self, step: &StepId, object: &ObjectRef, uid: Option<&str>) -> Result<Waited, ApplyError> {
+    async fn gone(
+        &self,
+        step: &StepId,
+        object: &ObjectRef,
+        leaving: Leaving<'_>,
+    ) -> Result<Waited, ApplyError> {
         let target = (self.cluster.name().clone(), object.clone());
         let targets = std::slice::from_ref(&target);
         let mut said: Option<Unmet> = None;
         let mut look = |seen: &Sightings| {
-            let is_another = |live: &Object| uid.is_some() && live.uid() != uid;
+            let is_another = |live: &Object| match leaving {
+                Leaving::Ours => false,
+                Leaving::Others { uid } => live.uid() != Some(uid),
+            };
             if seen.get(&target).is_some_and(is_another) {
                 return Look::Met;
             }
@@ -287,10 +304,13 @@ impl Sender {
         let wait = Wait { targets, label: (&self.label.0, &self.label.1), deadline: self.deadline };
         let cluster = |name: &ClusterName| (name == self.cluster.name()).then(|| self.cluster.clone());
         let (mut seen, mut stop) = (Sightings::new(), self.stop.clone());
-        match wait.until(cluster, &mut seen, &mut stop, &mut look).await {
-            // It may be read and not watched: only what an apply itself may delete is watched under its roles.
-            Err(ClusterError { fault: Fault::Forbidden(_), .. }) => self.read_until(&target, look).await,
-            waited => Ok(waited?),
+        let waited = wait.until(cluster, &mut seen, &mut stop, &mut look).await;
+        match (leaving, waited) {
+            // The roles of an apply let it watch what it may delete itself, and of the rest no more than read.
+            (Leaving::Others { .. }, Err(ClusterError { fault: Fault::Forbidden(_), .. })) => {
+                self.read_until(&target, look).await
+            }
+            (Leaving::Ours | Leaving::Others { .. }, waited) => Ok(waited?),
         }
     }
 

@@ -72,8 +72,9 @@ pub(super) static FORBIDDEN: Code = Code {
     name: "forbidden",
     summary: "the credentials lack a right",
     page: "\
-The API server answered `403 Forbidden` and says which right is missing. `stolos rbac` prints exactly the
-rights that a command takes, as ClusterRoles, for an administrator to grant:
+The API server answered `403 Forbidden` and says which right is missing; where it does not, or quotes a Secret,
+the rights that the request takes are named. `stolos rbac` prints exactly the rights that a command takes, as
+ClusterRoles, for an administrator to grant:
 
     stolos rbac apply --cluster cluster1 mesh.yaml | kubectl --context cluster1 apply -f -
 

@@ -70,6 +70,23 @@ impl Request {
         }
     }
 
+    /// The rights in words, for where a server does not say which of them is missing.
+    pub(super) fn takes(self) -> String {
+        let verbs = self.verbs().join(", ");
+        match self {
+            Self::Forward => format!("takes the rights {verbs} to pods/portforward"),
+            Self::Apply => format!("takes the rights {verbs}"),
+            Self::Read
+            | Self::List
+            | Self::Watch
+            | Self::Create
+            | Self::TakeOver
+            | Self::Change
+            | Self::Delete => format!("takes the right {verbs}"),
+            Self::Discover => "takes no more than to be known".to_owned(),
+        }
+    }
+
     /// Whether it carries an object, which a server may quote where it refuses it.
     pub(super) fn carries_object(self) -> bool {
         match self {

@@ -7,6 +7,8 @@ use super::{Fault, FieldCause};
 
 /// How much of a server's own words is passed on.
 const LONGEST: usize = 600;
+/// A refusal without a word, as proxies before an API server have it.
+const WORDLESS: &str = "access is forbidden";
 
 /// What a request is about, as far as its answer's words depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub(super) fn fault(code: u16, status: Option<&Value>, kind: &str, privacy: Priv
     };
     match code {
         401 => Fault::Unauthorized(None),
-        403 => Fault::Forbidden(if status.is_some() { message } else { "access is forbidden".to_owned() }),
+        403 => Fault::Forbidden(if status.is_some() { message } else { WORDLESS.to_owned() }),
         // A kind that is not served answers with plain text, or with a Status that names no object.
         404 if !names_an_object(status) => Fault::KindUnknown(kind.to_owned()),
         404 => Fault::NotFound(message),
@@ -58,6 +60,12 @@ pub(super) fn fault(code: u16, status: Option<&Value>, kind: &str, privacy: Priv
         400 | 422 => Fault::Invalid { message, causes: causes(status, privacy) },
         _ => Fault::Server { status: code, message },
     }
+}
+
+/// Whether a refusal does not say why. RBAC has no words where a handler asks for a second right, as that of
+/// `pods/portforward` does (`ensureAuthorizedForVerb`, pkg/registry/core/pod/rest/subresources.go, 1.35).
+pub(super) fn leaves_right_open(refusal: &str) -> bool {
+    refusal == WORDLESS || refusal.trim_end().ends_with("is forbidden:")
 }
 
 fn names_an_object(status: Option<&Value>) -> bool {
@@ -163,6 +171,14 @@ mod tests {
             read(&answer, "Secret", Privacy::Secret),
             Err(Fault::Invalid { message: "Invalid".to_owned(), causes: vec!["data".to_owned()] })
         );
+    }
+
+    #[test]
+    fn only_a_refusal_without_reason_leaves_open_which_right_is_missing() {
+        assert!(leaves_right_open("access is forbidden"));
+        assert!(leaves_right_open("pods \"istiod-1\" is forbidden: "));
+        assert!(!leaves_right_open("pods is forbidden: User \"u\" cannot list resource \"pods\""));
+        assert!(!leaves_right_open("admission webhook \"w.example.com\" denied the request: no"));
     }
 
     #[test]

@@ -28,6 +28,8 @@ const APPLY: &str = "application/apply-patch+yaml";
 pub(super) const PAGE: &str = "500";
 /// How long the words may take in which a watch is refused.
 const REFUSAL: Duration = Duration::from_secs(5);
+/// How many bytes of them are read.
+const REFUSAL_BYTES: usize = 64 * 1024;
 
 /// One live cluster. Cheap to clone.
 #[derive(Clone)]
@@ -341,11 +343,11 @@ impl Cluster {
         self.sent.fetch_add(1, Ordering::Relaxed);
         match self.transport.stream(&get(query.on(&path))).await {
             Ok((200, lines)) => Ok(lines),
-            Ok((code, mut lines)) => {
-                // A refusal is one line, which says for want of which right; without it the code says enough.
-                let line = tokio::time::timeout(REFUSAL, lines.next()).await;
-                let status = line.ok().and_then(Result::ok).flatten();
-                let status = status.and_then(|line| serde_json::from_slice::<Value>(&line).ok());
+            Ok((code, lines)) => {
+                // A refusal says for want of which right; without its words the code says enough.
+                let said = tokio::time::timeout(REFUSAL, lines.rest(REFUSAL_BYTES)).await;
+                let said = said.ok().and_then(Result::ok);
+                let status = said.and_then(|said| serde_json::from_slice::<Value>(&said).ok());
                 let status = status.filter(|body| body["kind"] == "Status");
                 let fault = status::fault(code, status.as_ref(), &asked.kind, asked.privacy);
                 Err(self.error(&asked, 1, fault))
@@ -416,9 +418,12 @@ impl Cluster {
 
     pub(super) fn error(&self, asked: &Asked, attempts: u32, fault: Fault) -> ClusterError {
         let fault = match fault {
-            // The server's words stay out of it, and with them which right is missing.
-            Fault::Forbidden(said) if asked.privacy == Privacy::Secret => {
-                Fault::Forbidden(format!("{said}: takes the rights {}", asked.request.verbs().join(", ")))
+            // The server's words stay out of it, or it has none, and with them which right is missing.
+            Fault::Forbidden(said)
+                if asked.privacy == Privacy::Secret || status::leaves_right_open(&said) =>
+            {
+                let said = said.trim_end().trim_end_matches(':');
+                Fault::Forbidden(format!("{said}: {}", asked.request.takes()))
             }
             Fault::Unauthorized(None) => Fault::Unauthorized(self.transport.credentials()),
             fault => fault,

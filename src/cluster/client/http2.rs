@@ -26,8 +26,7 @@ pub(super) fn client(config: &kube::Config) -> Result<kube::Client, kube::Error>
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    let mut tls =
-        HttpsConnectorBuilder::new().with_tls_config(config.rustls_client_config()?).https_only();
+    let mut tls = HttpsConnectorBuilder::new().with_tls_config(config.rustls_client_config()?).https_only();
     if let Some(name) = &config.tls_server_name {
         let name = name.clone().try_into();
         let name = name.map_err(|error| kube::Error::RustlsTls(RustlsTlsError::InvalidServerName(error)))?;

@@ -202,5 +202,20 @@ impl Lines {
             }
         }
     }
-}
 
+    /// All that comes until the server closes the answer, or as much of it as `most` bytes hold.
+    pub(super) async fn rest(mut self, most: usize) -> Result<Vec<u8>, TransportError> {
+        while self.pending.len() < most {
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.pending.extend_from_slice(&data);
+                    }
+                }
+                Some(Err(error)) => return Err(fault_of(&error)),
+                None => break,
+            }
+        }
+        Ok(std::mem::take(&mut self.pending))
+    }
+}

@@ -4,6 +4,7 @@
 //! rights nothing took. `real` does it on API servers, and `withdrawn` takes the rights away there, one by one.
 
 mod real;
+mod unwatched;
 mod withdrawn;
 
 use std::collections::BTreeMap;

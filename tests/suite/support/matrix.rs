@@ -78,12 +78,10 @@ where
     F: Future<Output = Vec<String>> + Send + 'static,
 {
     let at_once = PER_PROCESSOR * std::thread::available_parallelism().map_or(1, Into::into);
-    let start = Instant::now();
-    let all = cases.len();
+    let mut tally = Tally::of(what, cases.len());
     let mut cases = cases.into_iter();
     let mut running = JoinSet::new();
     let mut names = std::collections::BTreeMap::new();
-    let (mut done, mut wrong, mut faults) = (0, 0, Vec::new());
     loop {
         while running.len() < at_once
             && let Some(case) = cases.next()
@@ -98,18 +96,46 @@ where
             Err(error) => (error.id(), vec![panicked(error)]),
         };
         let name = names.remove(&id).expect("it was started");
-        done += 1;
-        wrong += usize::from(!found.is_empty());
+        tally.ended(&name, found);
+    }
+    tally.faults
+}
+
+/// How far the cases of a matrix are, and what is wrong with them.
+pub(crate) struct Tally {
+    what: String,
+    all: usize,
+    start: Instant,
+    done: usize,
+    wrong: usize,
+    /// What is wrong, each with the name of its case.
+    pub(crate) faults: Vec<String>,
+}
+
+impl Tally {
+    /// None of so many cases has run.
+    pub(crate) fn of(what: &str, all: usize) -> Self {
+        Self { what: what.to_owned(), all, start: Instant::now(), done: 0, wrong: 0, faults: Vec::new() }
+    }
+
+    /// A case has run, and what was found wrong with it is said at once.
+    pub(crate) fn ended(&mut self, name: &str, found: Vec<String>) {
+        let what = &self.what;
+        self.done += 1;
+        self.wrong += usize::from(!found.is_empty());
         for fault in found {
             let fault = format!("{name}: {fault}");
             say(&format!("{what}: WRONG: {fault}"));
-            faults.push(fault);
+            self.faults.push(fault);
         }
-        if done % PROGRESS == 0 || done == all {
-            say(&format!("{what}: {done} of {all} cases in {} s, {wrong} wrong", start.elapsed().as_secs()));
+        if self.done.is_multiple_of(PROGRESS) || self.done == self.all {
+            let (done, all, wrong) = (self.done, self.all, self.wrong);
+            say(&format!(
+                "{what}: {done} of {all} cases in {} s, {wrong} wrong",
+                self.start.elapsed().as_secs()
+            ));
         }
     }
-    faults
 }
 
 /// What a case panicked with.

@@ -11,7 +11,7 @@ use stolos::rbac::Task;
 use super::reads::is_read;
 use super::{Case, World, cases_of, rights_of, untold};
 use crate::rights::make_anew;
-use crate::support::matrix::sample;
+use crate::support::matrix::{Tally, sample};
 
 /// How long a wait takes that must end in vain.
 const SHORT: Duration = Duration::from_secs(2);
@@ -207,7 +207,8 @@ async fn an_apply_without_one_of_its_rights_says_which() {
     let Some(mut world) = World::open("rights-withdrawn-apply", Task::Apply).await else { return };
     let read = cases_of(&rights_of(&world.meshes, Task::Plan));
     let cases: Vec<Case> = world.cases().into_iter().filter(|case| !is_read(&read, case)).collect();
-    let chosen = sample("rights of an apply", cases, 16);
+    let what = "rights of an apply";
+    let chosen = sample(what, cases, 16);
     let mut provoked: Vec<(Provocation, Case)> =
         chosen.into_iter().map(|case| (Provocation::of(&world, &case), case)).collect();
     // What takes an empty cluster goes first, and of that what leaves nothing behind.
@@ -217,18 +218,11 @@ async fn an_apply_without_one_of_its_rights_says_which() {
         Provocation::Root => (1, false, false),
         _ => (2, false, false),
     });
-    let mut failed = Vec::new();
+    let mut tally = Tally::of(what, provoked.len());
     for (provocation, case) in provoked {
         world.as_admin();
         let said = world.provoked(&case, &provocation).await;
-        failed.extend(untold(&case, &said));
+        tally.ended(&case.to_string(), untold(&case, &said).into_iter().collect());
     }
-    assert!(
-        failed.is_empty(),
-        "{}",
-        failed.join(
-            "
-"
-        )
-    );
+    assert!(tally.faults.is_empty(), "{}", tally.faults.join("\n"));
 }

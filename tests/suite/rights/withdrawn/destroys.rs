@@ -8,13 +8,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use stolos::graph::UnitKind;
 use stolos::object::{Object, ObjectRef};
-use stolos::plan::{Inventory, Mode, Origin, inventory_ref};
+use stolos::plan::{Inventory, Mode, Origin, Plan, inventory_ref};
 use stolos::rbac::Task;
 
 use super::reads::is_read;
 use super::{Case, World, cases_of, rights_of, untold};
 use crate::rights::{forced, without_state};
-use crate::support::matrix::sample;
+use crate::support::matrix::{Tally, sample};
 
 /// How long a wait takes that must end in vain.
 const SHORT: Duration = Duration::from_secs(2);
@@ -98,6 +98,12 @@ impl Provocation {
     }
 }
 
+/// Keeps the steps of the cluster of a case. The mesh of the others stays: to make it again would take longer than
+/// all the rest, as Kubernetes takes five seconds to let a namespace go.
+fn only_there(case: &Case) -> impl FnOnce(&mut Plan) {
+    |plan| plan.steps.retain(|step| step.unit.cluster == case.cluster)
+}
+
 impl World {
     /// Several objects of a kind that one unit of the cluster of a case is made of.
     fn of_one_unit(&self, case: &Case, kind: &str) -> Vec<ObjectRef> {
@@ -157,8 +163,7 @@ impl World {
                 };
                 self.hold(case, held, hold()).await;
                 self.without(case).await;
-                let said =
-                    self.said(|plan| plan.steps.retain(|step| step.unit.cluster == case.cluster)).await;
+                let said = self.said(only_there(case)).await;
                 self.hold(case, held, Value::Null).await;
                 self.delete(case, held).await;
                 said
@@ -177,7 +182,7 @@ impl World {
                 }
                 self.hold(case, held, hold()).await;
                 self.without(case).await;
-                let said = self.said(|_| ()).await;
+                let said = self.said(only_there(case)).await;
                 self.hold(case, held, Value::Null).await;
                 self.delete(case, held).await;
                 // A root that is gone is not made again.
@@ -191,13 +196,13 @@ impl World {
                 self.complete().await;
                 self.name_only(case, std::slice::from_ref(object), Origin::Adopted).await;
                 self.without(case).await;
-                self.said(|_| ()).await
+                self.said(only_there(case)).await
             }
             Provocation::Looked(definition) => {
                 self.complete().await;
                 self.name_only(case, std::slice::from_ref(definition), Origin::Created).await;
                 self.without(case).await;
-                self.said(|_| ()).await
+                self.said(only_there(case)).await
             }
             Provocation::Left { goes, stays } => {
                 self.complete().await;
@@ -206,7 +211,7 @@ impl World {
                 self.hold(case, held, hold()).await;
                 self.without(case).await;
                 let patience = std::mem::replace(&mut self.meshes.options.timeout, SHORT);
-                let said = self.said(|_| ()).await;
+                let said = self.said(only_there(case)).await;
                 self.meshes.options.timeout = patience;
                 self.hold(case, held, Value::Null).await;
                 said
@@ -216,14 +221,14 @@ impl World {
                 self.name_only(case, &[self.ours(case, "ConfigMap", "values")], Origin::Created).await;
                 self.delete(case, &[stolos::apply::lease_ref(&self.meshes.desired.mesh)]).await;
                 self.without(case).await;
-                self.said(|_| ()).await
+                self.said(only_there(case)).await
             }
             Provocation::Doubt => {
                 self.complete().await;
                 self.name_only(case, &[self.ours(case, "ConfigMap", "values")], Origin::Created).await;
                 self.lend_lease(case, json!("bob@ci-7/12/aa")).await;
                 self.without(case).await;
-                let said = self.said(|_| ()).await;
+                let said = self.said(only_there(case)).await;
                 self.lend_lease(case, Value::Null).await;
                 said
             }
@@ -236,23 +241,17 @@ async fn a_destroy_without_one_of_its_rights_says_which() {
     let Some(mut world) = World::open("rights-withdrawn-destroy", Task::Destroy).await else { return };
     let read = cases_of(&rights_of(&world.meshes, Task::Plan));
     let cases: Vec<Case> = world.cases().into_iter().filter(|case| !is_read(&read, case)).collect();
-    let chosen = sample("rights of a destroy", cases, 12);
+    let what = "rights of a destroy";
+    let chosen = sample(what, cases, 12);
     let mut provoked: Vec<(Provocation, Case)> =
         chosen.into_iter().map(|case| (Provocation::of(&world, &case), case)).collect();
     // What takes clusters that hold nothing else goes first.
     provoked.sort_by_key(|(provocation, _)| !matches!(provocation, Provocation::Namespace(_)));
-    let mut failed = Vec::new();
+    let mut tally = Tally::of(what, provoked.len());
     for (provocation, case) in provoked {
         world.as_admin();
         let said = world.provoked_to_go(&case, &provocation).await;
-        failed.extend(untold(&case, &said));
+        tally.ended(&case.to_string(), untold(&case, &said).into_iter().collect());
     }
-    assert!(
-        failed.is_empty(),
-        "{}",
-        failed.join(
-            "
-"
-        )
-    );
+    assert!(tally.faults.is_empty(), "{}", tally.faults.join("\n"));
 }

@@ -23,7 +23,7 @@ async fn each_is_needed(world: &mut World, size: usize, wanted: impl Fn(&Case) -
         world.as_admin();
         world.without(&case).await;
         let plan = world.meshes.plan(world.mode()).await;
-        assert_eq!(untold(&case, &said_by_plan(&plan)), None);
+        assert_eq!(untold(&case, &said_by_plan(&plan)), None, "{case}");
         let unknown: Vec<_> = plan.unknown.keys().collect();
         assert_eq!(unknown, [&case.cluster], "{}", case);
     }
