@@ -164,10 +164,10 @@ impl World {
             Provocation::Doubt => {
                 self.complete().await;
                 self.delete(case, &[self.ours(case, "ConfigMap", "values")]).await;
-                self.lend_lease(case, json!("bob@ci-7/12/aa")).await;
+                self.lend_lease(&case.cluster, json!("bob@ci-7/12/aa")).await;
                 self.without(case).await;
                 let said = self.said(|_| ()).await;
-                self.lend_lease(case, json!(null)).await;
+                self.lend_lease(&case.cluster, json!(null)).await;
                 said
             }
         }

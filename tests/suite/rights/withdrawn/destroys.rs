@@ -226,10 +226,10 @@ impl World {
             Provocation::Doubt => {
                 self.complete().await;
                 self.name_only(case, &[self.ours(case, "ConfigMap", "values")], Origin::Created).await;
-                self.lend_lease(case, json!("bob@ci-7/12/aa")).await;
+                self.lend_lease(&case.cluster, json!("bob@ci-7/12/aa")).await;
                 self.without(case).await;
                 let said = self.said(only_there(case)).await;
-                self.lend_lease(case, Value::Null).await;
+                self.lend_lease(&case.cluster, Value::Null).await;
                 said
             }
         }
