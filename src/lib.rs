@@ -28,6 +28,7 @@ pub mod chart;
 pub mod cli;
 pub mod cluster;
 pub mod compile;
+mod cores;
 pub mod diagnostic;
 pub mod document;
 pub mod graph;

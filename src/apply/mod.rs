@@ -10,6 +10,7 @@
 //!
 //! Nothing is printed here, and no event, summary or error holds a secret.
 
+mod activity;
 mod begin;
 mod clusterz;
 mod codes;

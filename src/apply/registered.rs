@@ -15,7 +15,7 @@ use crate::plan::{Step, Unmet};
 use crate::topology::ClusterName;
 
 /// The pause before istiod is asked again; each further one is twice as long.
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause. istiod reads a cluster within seconds, or not until something is mended.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -80,6 +80,7 @@ pub(super) async fn evidence(
         }
         let again = (Instant::now() + pause).min(deadline.at);
         pause = (pause * 2).min(LONGEST_PAUSE);
+        let _waiting = run.activity.wait();
         loop {
             if *stop.borrow() == Stop::Finish {
                 return Ok(None);

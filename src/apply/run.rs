@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::activity::Activity;
 use super::begin::begin;
 use super::clusterz::Istiods;
 use super::ledger::Ledger;
@@ -80,6 +81,7 @@ pub(super) struct Run {
     pub(super) events: mpsc::UnboundedSender<Event>,
     pub(super) stop: watch::Receiver<Stop>,
     pub(super) leases: Arc<Leases>,
+    pub(super) activity: Activity,
     clusters: BTreeMap<ClusterName, Cluster>,
     ledgers: BTreeMap<ClusterName, Arc<Ledger>>,
     istiods: BTreeMap<ClusterName, Arc<Istiods>>,
@@ -177,6 +179,7 @@ pub async fn run(mut job: Job, events: mpsc::UnboundedSender<Event>, stop: watch
         events,
         stop,
         leases: job.leases,
+        activity: Activity::default(),
         istiods,
         clusters: job.clusters,
         ledgers,
@@ -199,7 +202,7 @@ pub async fn run(mut job: Job, events: mpsc::UnboundedSender<Event>, stop: watch
         }
     }
     let refused = refused.map(|error| error.failure());
-    Summary { refused, steps, counts, failures, elapsed: start.elapsed() }
+    Summary { refused, steps, counts, failures, elapsed: start.elapsed(), waited: run.activity.waited() }
 }
 
 fn ledgers(job: &Job) -> BTreeMap<ClusterName, Arc<Ledger>> {
@@ -384,6 +387,7 @@ impl<'p> Schedule<'p> {
 async fn start(run: Arc<Run>, step: Step) -> StepOutcome {
     let id = step.id();
     let begin = Instant::now();
+    let _running = run.activity.run();
     run.tell(Event::Started { step: id.clone() });
     let ended = tokio::select! {
         biased;

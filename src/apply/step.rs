@@ -200,6 +200,7 @@ async fn wait(
     let wait = Wait { targets, label: (PART_OF, &id), deadline };
     let mut said: Option<Unmet> = None;
     let mut stop = run.stop.clone();
+    let waiting = run.activity.wait();
     let waited = wait.until(
         |name| run.cluster(name),
         seen,
@@ -215,7 +216,9 @@ async fn wait(
             look
         },
     );
-    match waited.await? {
+    let waited = waited.await;
+    drop(waiting);
+    match waited? {
         Waited::Met => Ok(true),
         Waited::Stopped => Ok(false),
         Waited::Timeout(unmet) => Err(ApplyError::Timeout {

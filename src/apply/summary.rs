@@ -21,6 +21,8 @@ pub struct Summary {
     pub failures: Vec<Failure>,
     /// How long it took.
     pub elapsed: Duration,
+    /// For how long of that it did nothing but wait until objects were as others need them.
+    pub waited: Duration,
 }
 
 /// What became of a step.

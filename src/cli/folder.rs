@@ -6,11 +6,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use crate::compile::CompiledFile;
+use crate::cores::on_all_cores;
 use crate::view::compile::{Difference, Written};
 
 /// An error of the file system, and where.
@@ -35,7 +34,8 @@ pub(super) fn write(folder: &Path, files: &[CompiledFile]) -> Result<Written, Fo
         fs::create_dir_all(parent).map_err(at(parent))?;
     }
     let mut report = Written::default();
-    let changes = on_all_cores(&manifests, |file| write_file(folder, file))?;
+    let changes: Vec<FileChange> =
+        on_all_cores(&manifests, |file| write_file(folder, file)).into_iter().collect::<Result<_, _>>()?;
     for path in &stale {
         let path = folder.join(path);
         fs::remove_file(&path).map_err(at(&path))?;
@@ -77,26 +77,6 @@ fn write_file(folder: &Path, file: &CompiledFile) -> Result<FileChange, FolderEr
         }
     }
     Ok(FileChange::Written)
-}
-
-/// Does the same to every item, on all cores; of several errors the first in order is given.
-fn on_all_cores<T: Sync, R: Send, E: Send>(
-    items: &[T],
-    act: impl Fn(&T) -> Result<R, E> + Sync,
-) -> Result<Vec<R>, E> {
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    let share = items.len().div_ceil(workers).max(1);
-    thread::scope(|scope| {
-        let running: Vec<_> = items
-            .chunks(share)
-            .map(|part| scope.spawn(|| part.iter().map(&act).collect::<Result<Vec<R>, E>>()))
-            .collect();
-        let mut results = Vec::with_capacity(items.len());
-        for part in running {
-            results.extend(part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
-        }
-        Ok(results)
-    })
 }
 
 /// Compares the folder with these files.

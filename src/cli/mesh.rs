@@ -2,6 +2,7 @@
 //! and `destroy` have in common.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use super::clusters::{Reach, sandbox_cluster};
 use super::desired::{desired, read_named};
 use super::load::{Loaded, load};
 use super::{Stop, Terminal};
-use crate::cluster::{Cluster, Trust, dry_runs, look_into, survey};
+use crate::cluster::{Cluster, Trust, dry_runs, greet, look_into, survey};
 use crate::compile::Desired;
 use crate::diagnostic::{Failure, lasting};
 use crate::object::Sensitive;
@@ -111,8 +112,14 @@ impl Mesh {
         };
         let mut clusters = self.clusters.clone();
         clusters.retain(|name, _| !unknown.contains_key(name));
+        // They are on their way while it is worked out what to ask.
+        let greeting = tokio::spawn({
+            let clusters = clusters.clone();
+            async move { greet(&clusters).await }
+        });
         let reads = plan::reads(&self.desired).map_err(Stop::Failures)?;
-        let mut live = survey(&self.desired.mesh, &reads, &clusters).await;
+        let greeted = greeting.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+        let mut live = survey(&self.desired.mesh, &reads, greeted).await;
         live.clusters.extend(unknown.into_iter().map(|(name, why)| (name, Reading::Unreachable(why))));
         let contents = plan::content_reads(&self.desired, &live, mode);
         look_into(&mut live, contents, &clusters).await;

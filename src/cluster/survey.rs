@@ -18,19 +18,40 @@ const SIDE_BY_SIDE: usize = 16;
 /// How many clusters are read at once.
 const CLUSTERS: usize = 64;
 
+/// Clusters that said who they are, or why they did not.
+pub struct Greeted(Vec<(Cluster, Result<String, Box<Failure>>)>);
+
+/// Asks every cluster who it is.
+///
+/// First of all, and this alone: one that does not answer is waited for once.
+pub async fn greet(clusters: &BTreeMap<ClusterName, Cluster>) -> Greeted {
+    let asks: Vec<_> = clusters
+        .values()
+        .map(|cluster| {
+            let cluster = cluster.clone();
+            async move {
+                let uid = cluster.uid().await.map_err(|error| Box::new(error.failure()));
+                (cluster, uid)
+            }
+        })
+        .collect();
+    Greeted(together(CLUSTERS, asks).await)
+}
+
 /// Reads, side by side, the objects that a plan asks for.
-pub async fn survey(
-    mesh: &MeshFacts,
-    asked: &BTreeMap<ClusterName, ClusterReads>,
-    clusters: &BTreeMap<ClusterName, Cluster>,
-) -> Live {
-    let reads: Vec<_> = clusters
-        .iter()
-        .map(|(name, cluster)| {
-            let (name, cluster, mesh) = (name.clone(), cluster.clone(), mesh.clone());
+pub async fn survey(mesh: &MeshFacts, asked: &BTreeMap<ClusterName, ClusterReads>, greeted: Greeted) -> Live {
+    let reads: Vec<_> = greeted
+        .0
+        .into_iter()
+        .map(|(cluster, uid)| {
+            let (name, mesh) = (cluster.name().clone(), mesh.clone());
             let asked = asked.get(&name).cloned().unwrap_or_default();
             async move {
-                let reading = match read(&cluster, &mesh, asked).await {
+                let uid = match uid {
+                    Ok(uid) => uid,
+                    Err(failure) => return (name, Reading::Unreachable(*failure)),
+                };
+                let reading = match read(&cluster, uid, &mesh, asked).await {
                     Ok(live) => Reading::Read(live),
                     Err(failure) => Reading::Unreachable(*failure),
                 };
@@ -75,12 +96,11 @@ pub async fn look_into(
 /// Reads one cluster whole.
 async fn read(
     cluster: &Cluster,
+    uid: String,
     mesh: &MeshFacts,
     mut asked: ClusterReads,
 ) -> Result<LiveCluster, Box<Failure>> {
     let failed = |error: ClusterError| Box::new(error.failure());
-    // First of all, and alone: a cluster that does not answer is waited for once.
-    let uid = cluster.uid().await.map_err(failed)?;
     let parent = inventory_ref(mesh);
     asked.objects.remove(&parent);
     let unlisted = asked.objects.iter().filter(|object| !asked.lists.contains(&object.group_kind()));

@@ -1,9 +1,7 @@
 //! Compiled manifests as the files that `stolos compile` writes.
 
-use std::num::NonZero;
-use std::thread;
-
 use super::{CompileError, Desired, DesiredUnit};
+use crate::cores::on_all_cores;
 
 /// One file of the output folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,22 +16,9 @@ pub struct CompiledFile {
 ///
 /// Units are independent of one another, so they are rendered on all cores.
 pub fn files(desired: &Desired) -> Result<Vec<CompiledFile>, CompileError> {
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    let share = desired.units.len().div_ceil(workers).max(1);
-    let parts: Vec<Result<Vec<CompiledFile>, CompileError>> = thread::scope(|scope| {
-        let running: Vec<_> = desired
-            .units
-            .chunks(share)
-            .map(|units| scope.spawn(move || units.iter().map(|unit| file(desired, unit)).collect()))
-            .collect();
-        running
-            .into_iter()
-            .map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    });
     let mut files = vec![CompiledFile { path: "order.txt".to_owned(), text: order_text(desired) }];
-    for part in parts {
-        files.extend(part?);
+    for file in on_all_cores(&desired.units, |unit| file(desired, unit)) {
+        files.push(file?);
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)

@@ -12,6 +12,7 @@ use super::steps::{hold_back, planned_clusters, refuse_inventories, unread};
 use super::waves::in_waves;
 use super::{Action, Change, DryRun, Inputs, Live, Mode, Part, Plan, Step, StepId, done, prune};
 use crate::compile::{Desired, DesiredUnit, Done, Hole, Output, Value, Values};
+use crate::cores::on_all_cores;
 use crate::diagnostic::Failure;
 use crate::graph::{Unit, UnitKind};
 use crate::object::ObjectRef;
@@ -193,8 +194,7 @@ impl Diff<'_> {
     fn changes(&mut self, unit: &Unit, rendered: &RenderedUnit) -> Vec<Change> {
         let cluster = &unit.cluster;
         let Some(live) = self.live.cluster(cluster) else { return Vec::new() };
-        let mut changes = Vec::new();
-        for object in &rendered.objects {
+        let compared = on_all_cores(&rendered.objects, |object| {
             let reference = object.reference();
             let digest = rendered.digest(object);
             let comparison = Comparison {
@@ -208,7 +208,11 @@ impl Diff<'_> {
                 unread: &self.unread,
                 dry_runs: &self.inputs.dry_runs,
             };
-            match comparison.change() {
+            comparison.change()
+        });
+        let mut changes = Vec::new();
+        for change in compared {
+            match change {
                 Ok(change) => changes.push(change),
                 Err(failure) => self.failures.push(failure.with_fact(format!("in step {unit}"))),
             }

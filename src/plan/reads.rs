@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Inventory, done, inventory_ref, root};
-use crate::compile::{Desired, Values};
+use crate::compile::{CompileError, Desired, Values};
+use crate::cores::on_all_cores;
 use crate::diagnostic::Failure;
 use crate::object::{GroupKind, Object, ObjectRef};
 use crate::topology::ClusterName;
@@ -29,17 +30,20 @@ pub fn reads(desired: &Desired) -> Result<BTreeMap<ClusterName, ClusterReads>, V
         }
     }
     let mut failures = Vec::new();
-    for unit in &desired.units {
-        match unit.objects(&desired.mesh, &Values::default()) {
-            Ok(objects) => {
-                let own: Vec<ObjectRef> = objects.iter().map(Object::reference).collect();
+    let names = on_all_cores(&desired.units, |unit| {
+        let objects = unit.objects(&desired.mesh, &Values::default())?;
+        Ok(objects.iter().map(Object::reference).collect::<Vec<_>>())
+    });
+    for (unit, own) in desired.units.iter().zip(names) {
+        match own {
+            Ok(own) => {
                 for (cluster, object) in done::reads(&unit.unit, &unit.done, &own) {
                     reads.entry(cluster).or_default().objects.insert(object);
                 }
                 let cluster = reads.entry(unit.unit.cluster.clone()).or_default();
                 own.into_iter().for_each(|object| cluster.add(object));
             }
-            Err(error) => failures.push(error.failure()),
+            Err(error) => failures.push(CompileError::failure(&error)),
         }
     }
     if failures.is_empty() { Ok(reads) } else { Err(failures) }

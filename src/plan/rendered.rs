@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::digest;
 use crate::compile::{DesiredUnit, MeshFacts, Values};
+use crate::cores::on_all_cores;
 use crate::diagnostic::Failure;
 use crate::object::{Object, ObjectRef};
 
@@ -20,7 +21,8 @@ impl RenderedUnit {
         let failure = |error: crate::compile::CompileError| error.failure();
         // With every hole open: what the topology asks for, whatever the clusters answer today.
         let open = unit.objects(mesh, &Values::default()).map_err(failure)?;
-        let digests = open.iter().map(|object| (object.reference(), digest(object))).collect();
+        let digests =
+            on_all_cores(&open, |object| (object.reference(), digest(object))).into_iter().collect();
         let objects = match unit.holes().is_empty() {
             true => open,
             false => unit.objects(mesh, values).map_err(failure)?,

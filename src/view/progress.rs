@@ -272,10 +272,11 @@ pub fn summary(plan: &Plan, summary: &Summary, again: &str, check: &str, look: L
         }
     } else if done > 0 || summary.is_complete() {
         text.push_str(&format!(
-            "{verb}: {} in {}, {}.\n",
+            "{verb}: {} in {}, {}{}.\n",
             outcome_words(&summary.counts),
             counted(done, "step", "steps"),
-            lasting(summary.elapsed)
+            lasting(summary.elapsed),
+            waited_words(summary)
         ));
     }
     let left: Vec<&StepId> = steps(summary, |outcome| matches!(outcome, StepOutcome::Stopped));
@@ -343,6 +344,14 @@ fn first_of(steps: &[&StepId]) -> String {
         [] => "none".to_owned(),
         [only] => only.to_string(),
         [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+    }
+}
+
+/// How much of it was waiting, where that is worth a word.
+fn waited_words(summary: &Summary) -> String {
+    match summary.waited {
+        short if short < Duration::from_secs(1) => String::new(),
+        long => format!(", {} of it waiting", lasting(long)),
     }
 }
 
@@ -514,6 +523,7 @@ mod tests {
             failures: Vec::new(),
             refused: None,
             elapsed: Duration::from_secs(301),
+            waited: Duration::from_secs(300),
         };
         let plan = plan(&[BASE, GATEWAY, "cluster2/control-plane"]);
         assert_eq!(
@@ -525,7 +535,7 @@ error[wait-timeout]: cluster1/eastwest-gateway waited 5m for an address
   help: mend the cause and go on with: stolos apply mesh.yaml
         stolos explain wait-timeout
 
-Applied: 16 created in 1 step, 5m1s.
+Applied: 16 created in 1 step, 5m1s, 5m of it waiting.
 Go on with: stolos apply mesh.yaml
 "
         );
@@ -539,6 +549,7 @@ Go on with: stolos apply mesh.yaml
             failures: Vec::new(),
             refused: None,
             elapsed: Duration::from_secs(31),
+            waited: Duration::from_millis(900),
         };
         assert_eq!(
             summary(&plan(&[BASE]), &told, "stolos apply m.yaml", "stolos plan m.yaml", LOOK),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use stolos::apply::{Event, StepOutcome, Stop};
-use stolos::cluster::survey;
+use stolos::cluster::{greet, survey};
 use stolos::object::{Object, ObjectRef};
 use stolos::plan::{self, ClusterReads, Conflicts, Inventory, Mode, Reading, StepId};
 use stolos::topology::ClusterName;
@@ -331,7 +331,9 @@ async fn an_object_whose_definition_has_just_gone_is_not_there_and_no_fault_of_i
     let name = ClusterName::from("cluster1");
     let gateway = reference("networking.istio.io", "Gateway", Some("default"), "g");
     let reads = ClusterReads { lists: BTreeSet::new(), objects: BTreeSet::from([gateway]) };
-    let live = survey(&meshes.desired.mesh, &BTreeMap::from([(name.clone(), reads)]), &meshes.clusters).await;
+    let live =
+        survey(&meshes.desired.mesh, &BTreeMap::from([(name.clone(), reads)]), greet(&meshes.clusters).await)
+            .await;
     let Reading::Read(cluster) = &live.clusters[&name] else { panic!("{:#?}", live.clusters[&name]) };
     assert_eq!(cluster.objects, BTreeMap::new());
 }

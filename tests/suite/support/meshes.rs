@@ -10,7 +10,7 @@ use http::Method;
 use jiff::Timestamp;
 use serde_json::Value;
 use stolos::apply::{self, Event, Holder, Job, Leases, Options, Stop, Summary, Terms};
-use stolos::cluster::{Cluster, Contexts, Limits, Transport, dry_runs, look_into, survey};
+use stolos::cluster::{Cluster, Contexts, Limits, Transport, dry_runs, greet, look_into, survey};
 use stolos::compile::{self, Desired, PublicFiles, Values};
 use stolos::diagnostic::Failure;
 use stolos::document::Sources;
@@ -236,7 +236,7 @@ impl Meshes {
     /// What is read for a plan.
     pub(crate) async fn read(&self, mode: Mode) -> Live {
         let reads = plan::reads(&self.desired).expect("reads");
-        let mut live = survey(&self.desired.mesh, &reads, &self.clusters).await;
+        let mut live = survey(&self.desired.mesh, &reads, greet(&self.clusters).await).await;
         let contents = plan::content_reads(&self.desired, &live, mode);
         look_into(&mut live, contents, &self.clusters).await;
         live
