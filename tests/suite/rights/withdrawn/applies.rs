@@ -208,7 +208,7 @@ async fn an_apply_without_one_of_its_rights_says_which() {
     let read = cases_of(&rights_of(&world.meshes, Task::Plan));
     let cases: Vec<Case> = world.cases().into_iter().filter(|case| !is_read(&read, case)).collect();
     let what = "rights of an apply";
-    let chosen = sample(what, cases, 16);
+    let chosen = sample(what, cases, 10);
     let mut provoked: Vec<(Provocation, Case)> =
         chosen.into_iter().map(|case| (Provocation::of(&world, &case), case)).collect();
     // What takes an empty cluster goes first, and of that what leaves nothing behind.

@@ -242,7 +242,7 @@ async fn a_destroy_without_one_of_its_rights_says_which() {
     let read = cases_of(&rights_of(&world.meshes, Task::Plan));
     let cases: Vec<Case> = world.cases().into_iter().filter(|case| !is_read(&read, case)).collect();
     let what = "rights of a destroy";
-    let chosen = sample(what, cases, 12);
+    let chosen = sample(what, cases, 10);
     let mut provoked: Vec<(Provocation, Case)> =
         chosen.into_iter().map(|case| (Provocation::of(&world, &case), case)).collect();
     // What takes clusters that hold nothing else goes first.

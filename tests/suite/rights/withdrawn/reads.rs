@@ -35,11 +35,11 @@ async fn a_plan_without_one_of_its_rights_says_which() {
     let Some(mut world) = World::open("rights-withdrawn-plan", Task::Plan).await else { return };
     bare(&world).await;
     let read = world.cases();
-    each_is_needed(&mut world, 24, |_| true).await;
+    each_is_needed(&mut world, 12, |_| true).await;
     // An apply and a destroy begin with the same reads.
     for task in [Task::Apply, Task::Destroy] {
         world = world.turned_to(task);
-        each_is_needed(&mut world, 8, |case| is_read(&read, case)).await;
+        each_is_needed(&mut world, 4, |case| is_read(&read, case)).await;
     }
 }
 
