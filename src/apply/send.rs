@@ -14,7 +14,7 @@ use super::{ApplyError, Counts, Event, Leases, Outcome, Stop};
 use crate::cluster::{ApplyOptions, Cluster, ClusterError, Fault, Write, together};
 use crate::graph::Unit;
 use crate::object::{Object, ObjectRef, kinds};
-use crate::plan::{Action, Change, Step, StepId, Unmet, done, given_up, migrated, taken_over};
+use crate::plan::{Action, Change, Step, StepId, Unmet, done, given_up, migrated, settled, taken_over};
 use crate::topology::ClusterName;
 
 /// How many requests of one step are under way at once.
@@ -168,7 +168,7 @@ impl Sender {
         change: &Change,
         object: Option<Object>,
     ) -> Result<Object, ApplyError> {
-        let Some(object) = object else {
+        let Some(mut object) = object else {
             return Err(ApplyError::Diverged {
                 unit: unit.clone(),
                 object: Box::new(change.object.clone()),
@@ -191,6 +191,16 @@ impl Sender {
                     if tokio::time::Instant::now() < deadline =>
                 {
                     tokio::time::sleep(KIND_PAUSE).await;
+                }
+                // A controller has taken fields of it since it was read, or since an attempt of ours made it
+                // whose answer was lost.
+                Err(error @ ClusterError { fault: Fault::FieldConflict(_), .. }) => {
+                    let live = self.cluster.get(&change.object).await?;
+                    let left = settled(&object, live.as_ref());
+                    if left == object {
+                        return Err(error.into());
+                    }
+                    object = left;
                 }
                 Err(error) => return Err(error.into()),
             }

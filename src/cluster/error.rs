@@ -132,8 +132,13 @@ impl ClusterError {
     }
 
     /// What was asked, what came of it and how often, where the cluster is said already.
-    pub(super) fn of_request(&self) -> String {
-        format!("{}: {}{}", self.request, self.fault, Attempts(self.attempts))
+    pub fn of_request(&self) -> String {
+        format!("{}: {}", self.request, self.reason())
+    }
+
+    /// What came of it and how often, where cluster and request are said already.
+    pub fn reason(&self) -> String {
+        format!("{}{}", self.fault, Attempts(self.attempts))
     }
 
     /// For a view.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Fault;
+use super::{Fault, TransportError};
 
 /// How often a request is sent at most where nobody is patient.
 const ATTEMPTS: u32 = 4;
@@ -24,6 +24,8 @@ const LONGEST_ASKED: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Patience {
     lasting: Duration,
+    /// When nothing is waited for any more, an answer included.
+    until: Option<Instant>,
     /// It was waited for once, in vain: whoever asks next need not wait as long again.
     is_lost: Arc<AtomicBool>,
 }
@@ -53,7 +55,30 @@ pub(super) struct Attempts<'p> {
 impl Patience {
     /// So long.
     pub(super) fn of(lasting: Duration) -> Self {
-        Self { lasting, is_lost: Arc::default() }
+        Self { lasting, until: None, is_lost: Arc::default() }
+    }
+
+    /// So long from now, for all requests together and for each answer.
+    pub(super) fn within(&self, lasting: Duration) -> Self {
+        Self { lasting, until: Some(Instant::now() + lasting), is_lost: Arc::clone(&self.is_lost) }
+    }
+
+    /// What is answered in time.
+    pub(super) async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, TransportError>>,
+    ) -> Result<T, TransportError> {
+        match self.until {
+            None => answer.await,
+            Some(until) => match tokio::time::timeout_at(until, answer).await {
+                Ok(answer) => answer,
+                // Nobody reads more than tenths of a second.
+                Err(_) => {
+                    let tenths = (self.lasting.as_secs_f64() * 10.0).round();
+                    Err(TransportError::Silent(Duration::from_secs_f64(tenths / 10.0)))
+                }
+            },
+        }
     }
 
     /// How long something that began to fail `since` then is tried again from now on.
@@ -61,7 +86,8 @@ impl Patience {
         if self.is_lost.load(Ordering::Relaxed) {
             Duration::ZERO
         } else {
-            self.lasting.saturating_sub(since.elapsed())
+            let left = self.lasting.saturating_sub(since.elapsed());
+            self.until.map_or(left, |until| left.min(until.saturating_duration_since(Instant::now())))
         }
     }
 
@@ -94,7 +120,9 @@ impl Attempts<'_> {
     /// How long to wait for the next attempt, which is counted; none where there is none.
     fn pause(&mut self, hope: Hope, asked: Option<Duration>, left: Duration) -> Option<Duration> {
         let pause = self.pause.max(asked.unwrap_or_default()).min(LONGEST_ASKED);
+        let is_late = self.patience.until.is_some_and(|until| Instant::now() + pause >= until);
         let goes_on = match hope {
+            _ if is_late => false,
             Hope::Now => self.count < ATTEMPTS,
             Hope::Soon => self.count < ATTEMPTS || pause < left,
             Hope::Later => pause < left,
@@ -164,6 +192,19 @@ mod tests {
         assert_eq!(other.left(Instant::now()), Duration::ZERO);
         patience.is_back();
         assert!(other.left(Instant::now()) > Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_waited_for_beyond_a_limit_neither_an_answer_nor_a_pause() {
+        let patience = Patience::of(Duration::from_secs(3600)).within(Duration::from_millis(340));
+        let mut attempts = patience.attempts();
+        assert_eq!(attempts.pause(Hope::Soon, None, Duration::ZERO), Some(PAUSE));
+        // It would end after 0.4 s.
+        assert_eq!(attempts.pause(Hope::Soon, None, Duration::ZERO), None);
+        assert_eq!(attempts.count, 2);
+        assert_eq!(patience.in_time(std::future::ready(Ok(()))).await, Ok(()));
+        let never = patience.in_time(std::future::pending::<Result<(), TransportError>>()).await;
+        assert_eq!(never, Err(TransportError::Silent(Duration::from_millis(300))));
     }
 
     #[test]

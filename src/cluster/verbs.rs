@@ -108,6 +108,12 @@ impl Cluster {
         Self { patience: Patience::of(lasting), ..self }
     }
 
+    /// The same cluster, of which every answer is waited for so long from now at most.
+    #[must_use]
+    pub fn within(&self, lasting: Duration) -> Self {
+        Self { patience: self.patience.within(lasting), ..self.clone() }
+    }
+
     /// Its name in the topology.
     pub fn name(&self) -> &ClusterName {
         &self.name
@@ -367,7 +373,7 @@ impl Cluster {
         let mut attempts = self.patience.attempts();
         loop {
             self.sent.fetch_add(1, Ordering::Relaxed);
-            let (fault, hope, pause) = match self.transport.send(&call).await {
+            let (fault, hope, pause) = match self.patience.in_time(self.transport.send(&call)).await {
                 Ok(answer) => {
                     self.note_time(answer.date);
                     match status::read(&answer, &asked.kind, asked.privacy) {

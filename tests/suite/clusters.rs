@@ -298,6 +298,19 @@ async fn a_watch_goes_on_where_it_broke_and_reads_all_again_when_it_must() {
     assert_eq!(versions, ["5", "7", "9"]);
 }
 
+#[tokio::test]
+async fn a_watch_that_is_refused_says_why_though_the_line_has_no_end() {
+    let said = "configmaps is forbidden: User \"ci\" cannot watch resource \"configmaps\"";
+    let refusal =
+        json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": said});
+    let list = json!({"kind": "ConfigMapList", "metadata": {"resourceVersion": "5"}, "items": []});
+    let server = Tap::scripted(vec![Deed::Json(200, list), Deed::Json(403, refusal)]).await;
+    let mut watch = cluster(server.url("west")).watch(config_maps(), Selection::of(&istio()));
+    assert_eq!(watch.next().await.expect("the list"), Seen::State(vec![]));
+    let error = watch.next().await.expect_err("it is refused");
+    assert_eq!(error.fault, Fault::Forbidden(said.to_owned()));
+}
+
 fn kubeconfig(name: &str, text: &str) -> std::path::PathBuf {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&path, text).expect("a temporary file");

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::record::{self, Record};
 use crate::apply::ApplyError;
@@ -160,34 +160,38 @@ impl Shared {
     async fn renew(&self, mut live: Object) -> Result<Object, State> {
         // One attempt is made even where the machine slept past it: it proves that nobody came between.
         let deadline = (self.last().steady + self.limit()).max(Instant::now() + self.interval());
-        let mut fault = "no answer".to_owned();
+        let cluster = self.cluster.within(deadline - Instant::now());
+        let mut attempts = 0;
         loop {
             let sent = Moment::now();
-            let now = self.cluster.time();
-            match timeout_at(deadline, self.cluster.amend(&live, &record::renewal(now))).await {
-                Ok(Ok(renewed)) => {
+            let now = cluster.time();
+            let mut failed = match cluster.amend(&live, &record::renewal(now)).await {
+                Ok(renewed) => {
                     *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = sent;
                     return Ok(renewed);
                 }
-                Ok(Err(ClusterError { fault: Fault::NotFound(_), .. })) => return Err(self.gone()),
+                Err(ClusterError { fault: Fault::NotFound(_), .. }) => return Err(self.gone()),
                 // Somebody wrote it, or an earlier attempt of ours did.
-                Ok(Err(ClusterError { fault: Fault::Changed, .. })) => {
-                    match timeout_at(deadline, self.cluster.get(&self.lease)).await {
-                        Ok(Ok(Some(found))) => match Record::of(&found) {
-                            record if record.holder.as_deref() == Some(&self.identity) => live = found,
+                Err(changed @ ClusterError { fault: Fault::Changed, .. }) => {
+                    match cluster.get(&self.lease).await {
+                        Ok(Some(found)) => match Record::of(&found) {
+                            record if record.holder.as_deref() == Some(&self.identity) => {
+                                live = found;
+                                changed
+                            }
                             record => return Err(State::Lost(format!("{} took it over", record.who()))),
                         },
-                        Ok(Ok(None)) => return Err(self.gone()),
-                        Ok(Err(error)) => fault = error.fault.to_string(),
-                        Err(_) => {}
+                        Ok(None) => return Err(self.gone()),
+                        Err(error) => error,
                     }
                 }
-                Ok(Err(error)) => fault = error.fault.to_string(),
-                Err(_) => {}
-            }
+                Err(error) => error,
+            };
+            attempts += failed.attempts;
             let pause = (self.interval() / 10).min(Duration::from_secs(1));
             if Instant::now() + pause >= deadline {
-                return Err(State::Lost(format!("it could not be renewed: {fault}")));
+                failed.attempts = attempts;
+                return Err(State::Lost(format!("it could not be renewed: {}", failed.of_request())));
             }
             sleep(pause).await;
         }

@@ -309,14 +309,11 @@ impl Leases {
             .map(|(name, (cluster, lease, mode))| {
                 let identity = identity.clone();
                 async move {
-                    let given =
-                        tokio::time::timeout(GIVING_BACK, give_back(&cluster, &lease, mode, &identity));
-                    let why = match given.await {
-                        Ok(Ok(())) => return None,
-                        Ok(Err(error)) => error.fault.to_string(),
-                        Err(_) => format!("no answer within {} s", GIVING_BACK.as_secs()),
-                    };
-                    Some((name, why))
+                    let cluster = cluster.within(GIVING_BACK);
+                    match give_back(&cluster, &lease, mode, &identity).await {
+                        Ok(()) => None,
+                        Err(error) => Some((name, error.reason())),
+                    }
                 }
             })
             .collect();

@@ -1,12 +1,13 @@
 //! Faults of which the whole outcome is told.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use stolos::sandbox::Clock;
+use tokio::sync::watch;
 
 use super::case::path_of;
 use super::{APPLY, DESTROY, FILE};
@@ -68,6 +69,39 @@ async fn an_api_server_that_never_comes_back_holds_back_what_needs_it_and_nothin
     assert_eq!(again.code, Some(0), "{again}");
     assert_eq!(tapped.faults_in_the_books(), Vec::<String>::new());
     assert_eq!(tapped.undisturbed(&["plan", "--detailed-exitcode"]).await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_controller_takes_before_a_lost_answer_is_asked_for_again_stays_its_own() {
+    let tapped = tapped("faults-taken").await;
+    let cluster1 = &tapped.running.sandbox().clusters()[0];
+    let policy = || {
+        let found = cluster1.list("admissionregistration.k8s.io", "ValidatingWebhookConfiguration", None);
+        found.first()?.as_value()["webhooks"][0]["failurePolicy"].as_str().map(str::to_owned)
+    };
+    let (open, gate) = watch::channel(false);
+    let is_validator = writes("cluster1", "/validatingwebhookconfigurations/istio-validator-istio-system");
+    let mut sent = 0;
+    let run = tapped.run(APPLY, move |asked| {
+        sent += usize::from(is_validator(asked));
+        match sent {
+            1 if is_validator(asked) => Deed::CloseDone,
+            2 if is_validator(asked) => Deed::Held(gate.clone()),
+            _ => Deed::Pass,
+        }
+    });
+    // istiod has seen that its webhook refuses what is bad.
+    let taken = async {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while policy().as_deref() != Some("Fail") && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        open.send_replace(true);
+    };
+    let (ran, ()) = tokio::join!(run, taken);
+    assert_eq!(ran.code, Some(0), "{ran}");
+    assert_eq!(policy().as_deref(), Some("Fail"));
+    assert_eq!(tapped.faults_in_the_books(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,6 +19,10 @@ use crate::support::tapped_servers::{TappedServers, lasting_names};
 // An API server that was killed may need a while until it is up again.
 const APPLY: &[&str] = &["apply", "--auto-approve", "--timeout", "20s"];
 const DESTROY: &[&str] = &["destroy", "--auto-approve", "--timeout", "20s"];
+// The controllers of an API server that was away look for it at most once a minute (client-go's reflector waits
+// up to 30 s, and by chance twice that), so that what follows may take so long.
+const APPLY_PATIENTLY: &[&str] = &["apply", "--auto-approve", "--timeout", "90s"];
+const DESTROY_PATIENTLY: &[&str] = &["destroy", "--auto-approve", "--timeout", "90s"];
 const PLAN: &[&str] = &["plan", "--detailed-exitcode"];
 
 const WHAT: &str = "faults, on API servers";
@@ -35,6 +39,13 @@ impl Way {
         match self {
             Self::There | Self::Steady => APPLY,
             Self::Back => DESTROY,
+        }
+    }
+
+    fn patient_verb(self) -> &'static [&'static str] {
+        match self {
+            Self::There | Self::Steady => APPLY_PATIENTLY,
+            Self::Back => DESTROY_PATIENTLY,
         }
     }
 
@@ -90,8 +101,8 @@ impl Mesh {
     async fn go_to(&mut self, standing: Standing) {
         if self.standing != standing {
             let verb = match standing {
-                Standing::Applied => APPLY,
-                Standing::Destroyed => DESTROY,
+                Standing::Applied => APPLY_PATIENTLY,
+                Standing::Destroyed => DESTROY_PATIENTLY,
             };
             let ran = self.tapped.undisturbed(verb).await;
             assert_eq!(ran.code, Some(0), "{ran}");
@@ -145,7 +156,7 @@ impl Mesh {
             None => say(&format!("{WHAT}: no such request was sent: {case}")),
         }
         faults.extend(case.writes_too_much(&self.requests[&case.way], &seen));
-        let again = self.tapped.undisturbed(case.way.verb()).await;
+        let again = self.tapped.undisturbed(case.way.patient_verb()).await;
         if again.code != Some(0) {
             faults.push(format!("the next run fails: {again}"));
         }
