@@ -535,9 +535,15 @@ async fn a_lease_that_cannot_be_renewed_is_lost_before_others_may_take_it() {
     .await;
     let failed = failures(&ran, "cluster1");
     let lost = "lease-lost: cluster1: the lease of this run was lost: it could not be renewed: \
-                change Lease istio-system/stolos-mesh1: cannot be reached: ";
+                change Lease istio-system/stolos-mesh1: ";
+    // A machine that is busy notices a silence before it notices that nobody listens any more.
+    let says_why =
+        |failure: &&String| failure.contains("cannot be reached: ") || failure.contains("no answer within ");
     assert!(
-        failed.iter().any(|failure| failure.starts_with(lost) && failure.ends_with(" attempts)")),
+        failed
+            .iter()
+            .filter(says_why)
+            .any(|failure| failure.starts_with(lost) && failure.ends_with(" attempts)")),
         "{failed:?}"
     );
     assert!(holder(&meshes, "cluster1").is_some(), "nobody could give it back");
