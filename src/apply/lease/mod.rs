@@ -184,8 +184,9 @@ impl Leases {
                     match look {
                         Ok(Look::Held(record)) => return Err(Some(Blocked { claimant, record })),
                         Ok(Look::NoNamespace(error)) => absent.push((claimant.cluster.name().clone(), error)),
-                        // What it was that failed is told when it is claimed.
-                        Ok(Look::Open) | Err(_) => {}
+                        Ok(Look::Open) => {}
+                        // Claimed later, it would lack the namespace that is not made now, which says nothing.
+                        Err(error) => self.deny(claimant.cluster.name().clone(), error.into()),
                     }
                 }
                 return Ok(absent);
