@@ -10,6 +10,7 @@ use stolos::object::{FieldPath, ManagedEntry, Object, ObjectRef, PathElement, ma
 use stolos::plan::{Action, Conflicts, Mode, Plan, migrated};
 
 use crate::support::back_end::{BackEnd, on_both_back_ends};
+use crate::support::helm;
 use crate::support::meshes::{Meshes, collection, desired, text, topology_text, writes};
 use crate::support::servers::Assets;
 
@@ -242,7 +243,7 @@ struct Said {
 
 impl Tool<'_> {
     fn kubectl(&self, arguments: &[&str], stdin: &Value) -> Said {
-        let assets = Assets::find().expect("a test asked whether they are there");
+        let assets = Assets::get();
         let mut command = self.command(&assets.kubectl);
         command.args(["--context", self.cluster]).args(arguments).env("KUBECTL_APPLYSET", "true");
         said(command, &stdin.to_string())
@@ -284,8 +285,9 @@ fn a_config_map() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes API servers: tests/kube/build-kube"]
 async fn kubectl_reads_the_inventory_as_an_apply_set_of_another_tool() {
-    let Some(on) = BackEnd::api_servers() else { return };
+    let on = BackEnd::ApiServers;
     let meshes = Meshes::on(on, "adoption-applyset", desired(SHARED, &topology_text(SHARED))).await;
     is_applied(&meshes).await;
     let plan = meshes.plan(Mode::Apply).await;
@@ -327,8 +329,9 @@ async fn kubectl_reads_the_inventory_as_an_apply_set_of_another_tool() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes API servers and helm: tests/kube/build-kube, tests/tools/build-helm"]
 async fn what_kubectl_and_helm_made_is_adopted_and_no_longer_theirs() {
-    let Some(on) = BackEnd::api_servers() else { return };
+    let on = BackEnd::ApiServers;
     let meshes = Meshes::on(on, "adoption-tools", desired(SHARED, &topology_text(SHARED))).await;
     let tool = Tool { meshes: &meshes, cluster: "cluster1" };
     let mut applied = sample();
@@ -337,17 +340,9 @@ async fn what_kubectl_and_helm_made_is_adopted_and_no_longer_theirs() {
     let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
         "name": "istio-system", "labels": {"topology.istio.io/network": "network1"}}});
     tool.kubectl(&["create", "-f", "-"], &system).well();
-    let helm = crate::support::helm::binary();
-    match &helm {
-        Some(helm) => {
-            let chart = crate::support::helm::root().join("src/chart/embedded/base");
-            let chart = chart.to_str().expect("a path");
-            tool.helm(helm, &["install", "istio-base", chart, "--namespace", "istio-system"]).well();
-        }
-        None => {
-            crate::support::servers::left_out("what helm made", "tests/tools/build-helm has not built helm")
-        }
-    }
+    let chart = helm::root().join("src/chart/embedded/base");
+    let chart = chart.to_str().expect("a path");
+    tool.helm(&helm::binary(), &["install", "istio-base", chart, "--namespace", "istio-system"]).well();
     let plan = meshes.plan(Mode::Apply).await;
     let adopted = |manager: &str| -> Vec<String> {
         let changes = plan.steps.iter().flat_map(|step| &step.changes);
@@ -358,12 +353,10 @@ async fn what_kubectl_and_helm_made_is_adopted_and_no_longer_theirs() {
     };
     assert_eq!(adopted("kubectl-client-side-apply"), ["Namespace sample"]);
     assert_eq!(adopted("kubectl-create"), ["Namespace istio-system"]);
-    if helm.is_some() {
-        let base = plan.steps.iter().find(|step| step.unit.to_string() == "cluster1/base").expect("a step");
-        let all: Vec<String> = base.changes.iter().map(|change| change.object.to_string()).collect();
-        assert!(all.len() > 10);
-        assert_eq!(adopted("helm"), all, "{}", text(&plan));
-    }
+    let base = plan.steps.iter().find(|step| step.unit.to_string() == "cluster1/base").expect("a step");
+    let all: Vec<String> = base.changes.iter().map(|change| change.object.to_string()).collect();
+    assert!(all.len() > 10);
+    assert_eq!(adopted("helm"), all, "{}", text(&plan));
     is_applied(&meshes).await;
     for change in
         plan.steps.iter().flat_map(|step| &step.changes).filter(|change| change.action == Action::Adopt)
@@ -375,8 +368,9 @@ async fn what_kubectl_and_helm_made_is_adopted_and_no_longer_theirs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes API servers: tests/kube/build-kube"]
 async fn what_istioctl_applied_otherwise_is_refused_and_named() {
-    let Some(on) = BackEnd::api_servers() else { return };
+    let on = BackEnd::ApiServers;
     let meshes = Meshes::on(on, "adoption-istioctl", desired(SHARED, &topology_text(SHARED))).await;
     let sample = reference("", "Namespace", None, "sample");
     let applied = json!({"apiVersion": "v1", "kind": "Namespace",

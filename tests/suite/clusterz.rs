@@ -67,12 +67,9 @@ fn told(mut progress: Progress, ran: &Ran) -> Vec<String> {
     plain.collect()
 }
 
-/// A mesh whose istiods can be asked; none, and a line that says so, where there are no kubelets.
-async fn askable(on: BackEnd, test: &str, text: &str) -> Option<Meshes> {
-    if !on.forwards_ports(test) {
-        return None;
-    }
-    Some(Meshes::on(on, test, desired("mesh.yaml", text)).await)
+/// A mesh whose istiods can be asked.
+async fn askable(on: BackEnd, test: &str, text: &str) -> Meshes {
+    Meshes::on(on, test, desired("mesh.yaml", text)).await
 }
 
 /// How a step failed.
@@ -92,7 +89,7 @@ fn unreadable(file: &str, on: BackEnd, unit: &str) -> String {
 }
 
 async fn istiod_says_itself_that_it_uses_a_remote_secret_and_no_plan_asks_it(on: BackEnd) {
-    let Some(mut meshes) = askable(on, "asked-synced", &topology_text(PEERS)).await else { return };
+    let mut meshes = askable(on, "asked-synced", &topology_text(PEERS)).await;
     let ran = meshes.apply().await;
     assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
     assert_eq!(
@@ -106,7 +103,7 @@ async fn istiod_says_itself_that_it_uses_a_remote_secret_and_no_plan_asks_it(on:
 }
 
 async fn a_primary_that_serves_a_remote_says_that_it_is_synced_in_one_line(on: BackEnd) {
-    let Some(meshes) = askable(on, "asked-served", &topology_text(SHARED)).await else { return };
+    let meshes = askable(on, "asked-served", &topology_text(SHARED)).await;
     // Of real servers other tests have asked as well.
     let forwards = |cluster| meshes.running.port_forwards(cluster);
     let before = [forwards("cluster1"), forwards("cluster2")];
@@ -123,7 +120,7 @@ async fn a_primary_that_serves_a_remote_says_that_it_is_synced_in_one_line(on: B
 
 async fn a_cluster_that_istiod_cannot_read_is_told_in_istiods_words(on: BackEnd) {
     let text = unreadable(PEERS, on, "remote-secret");
-    let Some(meshes) = askable(on, "asked-unread", &text).await else { return };
+    let meshes = askable(on, "asked-unread", &text).await;
     let failure = failure(&meshes.apply().await, "cluster1/remote-secret-cluster2");
     let waited = on.short().as_secs();
     assert_eq!(
@@ -149,7 +146,7 @@ fn assert_in_timeout(fact: &str) {
 
 async fn a_remote_whose_primary_cannot_read_it_is_told_in_that_ones_words(on: BackEnd) {
     let text = unreadable(SHARED, on, "remote-secret");
-    let Some(meshes) = askable(on, "asked-remote-unread", &text).await else { return };
+    let meshes = askable(on, "asked-remote-unread", &text).await;
     let failure = failure(&meshes.apply().await, "cluster1/remote-secret-cluster2");
     assert_eq!(failure.code.name, "wait-timeout");
     let waited = on.short().as_secs();
@@ -186,7 +183,7 @@ impl Processes for Slow {
 }
 
 async fn an_istiod_that_has_not_synced_yet_is_asked_until_it_has(on: BackEnd) {
-    let Some(mut meshes) = askable(on, "asked-slow", &topology_text(SHARED)).await else { return };
+    let mut meshes = askable(on, "asked-slow", &topology_text(SHARED)).await;
     let slow = Arc::new(Slow { asked: AtomicUsize::new(0), synced_from: 2 });
     let processes: Arc<dyn Processes> = Arc::<Slow>::clone(&slow);
     meshes.running.run("cluster1", Arc::downgrade(&processes));
@@ -236,9 +233,10 @@ fn without_pods(told: &[String]) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes API servers: tests/kube/build-kube"]
 async fn an_istiod_whose_kubelet_is_gone_goes_by_effects_and_says_so() {
-    let Some(on) = BackEnd::api_servers() else { return };
-    let Some(meshes) = askable(on, "asked-gone", &topology_text(SHARED)).await else { return };
+    let on = BackEnd::ApiServers;
+    let meshes = askable(on, "asked-gone", &topology_text(SHARED)).await;
     let kubelet = meshes.running.server("cluster1").kubelet().expect("it was built");
     kubelet.kill();
     let plan = meshes.plan(Mode::Apply).await;
@@ -268,7 +266,7 @@ struct Forwarding {
 impl Forwarding {
     /// To one port, from whatever port is free.
     fn to(meshes: &Meshes, cluster: &str, pod: &ObjectRef, port: u16) -> Self {
-        let mut command = Command::new(Assets::find().expect("they are there").kubectl);
+        let mut command = Command::new(Assets::get().kubectl);
         command.arg("--kubeconfig").arg(meshes.kubeconfig()).args(["--context", cluster, "port-forward"]);
         command.args(["--namespace", pod.namespace.as_deref().expect("a namespace"), &pod.name]);
         command.arg(format!(":{port}")).stdout(Stdio::piped()).stderr(Stdio::inherit());
@@ -291,9 +289,10 @@ impl Drop for Forwarding {
 
 /// kubectl speaks SPDY within its WebSocket, which the API server unwraps for the kubelet; we speak WebSocket alone.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes API servers: tests/kube/build-kube"]
 async fn kubectl_is_told_the_same_through_the_same_kubelet() {
-    let Some(on) = BackEnd::api_servers() else { return };
-    let Some(meshes) = askable(on, "asked-kubectl", &topology_text(SHARED)).await else { return };
+    let on = BackEnd::ApiServers;
+    let meshes = askable(on, "asked-kubectl", &topology_text(SHARED)).await;
     assert!(meshes.apply().await.summary.is_complete());
     let cluster = &meshes.clusters["cluster1"];
     let pods = GroupKind { group: String::new(), kind: "Pod".to_owned() };
@@ -331,10 +330,11 @@ fn all_but_port_forward() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes API servers: tests/kube/build-kube"]
 async fn an_account_that_may_not_forward_ports_goes_by_effects_and_is_told_why() {
     const USER: &str = "pipeline";
-    let Some(on) = BackEnd::api_servers() else { return };
-    let Some(mut meshes) = askable(on, "asked-forbidden", &topology_text(SHARED)).await else { return };
+    let on = BackEnd::ApiServers;
+    let mut meshes = askable(on, "asked-forbidden", &topology_text(SHARED)).await;
     for cluster in ["cluster1", "cluster2"] {
         let group = "rbac.authorization.k8s.io";
         let version = "rbac.authorization.k8s.io/v1";
@@ -468,7 +468,7 @@ async fn a_server_that_forwards_no_port_says_why() {
 }
 
 async fn what_listens_in_a_pod_is_asked_and_what_does_not_is_told(on: BackEnd) {
-    let Some(meshes) = askable(on, "asked-pods", &topology_text(SHARED)).await else { return };
+    let meshes = askable(on, "asked-pods", &topology_text(SHARED)).await;
     assert!(meshes.apply().await.summary.is_complete());
     let cluster = &meshes.clusters["cluster1"];
     let pods = GroupKind { group: String::new(), kind: "Pod".to_owned() };

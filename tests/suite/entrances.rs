@@ -25,8 +25,9 @@ async fn asked(folder: &Path, cluster: &Value, user: &Value) -> Result<String, C
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes API servers: tests/kube/build-kube"]
 async fn every_way_into_an_api_server_works_and_one_that_does_not_is_named() {
-    let Some(servers) = Servers::start("entrances", &["cluster1"]).await else { return };
+    let servers = Servers::start("entrances", &["cluster1"]).await;
     let server = servers.server("cluster1");
     let (_, admin) = servers.clusters().await.into_iter().next().expect("a cluster");
     let uid = admin.uid().await.expect("it answers");

@@ -12,7 +12,6 @@ use std::time::Instant;
 
 use crate::support::matrix::{sample, side_by_side};
 use crate::support::meshes::{folder, topology_text};
-use crate::support::servers::Assets;
 use crate::support::tap::{Class, Deed, Moment};
 use crate::support::tapped::{PATIENCE, State, Tapped, differences, with_api_servers};
 use crate::support::tapped_servers::{TappedServers, lasting_names};
@@ -225,10 +224,8 @@ impl fmt::Display for Round {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes API servers: tests/kube/build-kube"]
 async fn a_run_against_api_servers_converges_wherever_it_is_killed() {
-    if Assets::find_or_say("a_run_against_api_servers_converges_wherever_it_is_killed").is_none() {
-        return;
-    }
     let topology = with_api_servers(&topology_text("primary-remote-multi-network.yaml"));
     let folder = folder("killed-servers");
     let everywhere = [Moment::Before, Moment::Unanswered, Moment::Answered];

@@ -12,10 +12,13 @@ use serde_json::{Value, json};
 use crate::support::servers::{Servers, User};
 
 const JSON: &str = "application/json";
+/// Says to a test that it is the runner which is killed.
+const RUNNER: &str = "STOLOS_TEST_RUNNER";
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes API servers: tests/kube/build-kube"]
 async fn clusters_of_a_set_are_ready_apart_and_end_with_it() {
-    let Some(servers) = Servers::start("servers-apart", &["cluster1", "cluster2"]).await else { return };
+    let servers = Servers::start("servers-apart", &["cluster1", "cluster2"]).await;
     let clusters = servers.clusters().await;
     let mut identities = BTreeSet::new();
     let mut addresses = BTreeSet::new();
@@ -43,8 +46,9 @@ async fn clusters_of_a_set_are_ready_apart_and_end_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes API servers: tests/kube/build-kube"]
 async fn a_killed_api_server_comes_back_where_it_was_and_other_users_have_their_own_rights() {
-    let Some(servers) = Servers::start("servers-users", &["cluster1"]).await else { return };
+    let servers = Servers::start("servers-users", &["cluster1"]).await;
     let admin = servers.raw("cluster1").await;
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot"}});
     let accounts = "/api/v1/namespaces/default/serviceaccounts";
@@ -91,14 +95,15 @@ async fn a_killed_api_server_comes_back_where_it_was_and_other_users_have_their_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes API servers, tests/kube/build-kube, and setpriv"]
 async fn no_server_outlives_a_killed_test_runner() {
-    let setpriv = Command::new("setpriv").arg("--version").stdout(Stdio::null()).status();
-    let is_there = setpriv.is_ok_and(|status| status.success());
-    if crate::support::servers::Assets::find_or_say("servers-killed").is_none() || !is_there {
-        return;
+    if std::env::var_os(RUNNER).is_some() {
+        return wait_to_be_killed().await;
     }
     let mut runner = Command::new(std::env::current_exe().expect("this suite"))
-        .args(["--exact", "--ignored", "--nocapture", "servers::a_set_for_the_test_that_kills_its_runner"])
+        .args(["--exact", "--include-ignored", "--nocapture"])
+        .arg("servers::no_server_outlives_a_killed_test_runner")
+        .env(RUNNER, "waits")
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts");
@@ -121,10 +126,9 @@ async fn no_server_outlives_a_killed_test_runner() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "it waits to be killed"]
-async fn a_set_for_the_test_that_kills_its_runner() {
-    let servers = Servers::start("servers-killed", &["cluster1"]).await.expect("binaries");
+/// The runner that is killed: it has a set, says which processes that is, and never ends.
+async fn wait_to_be_killed() {
+    let servers = Servers::start("servers-killed", &["cluster1"]).await;
     let pids: Vec<String> = servers.pids().iter().map(u32::to_string).collect();
     let line = format!("pids: {}\n", pids.join(" "));
     std::io::Write::write_all(&mut std::io::stdout(), line.as_bytes()).expect("the test reads it");

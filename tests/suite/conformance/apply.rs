@@ -2,14 +2,27 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Patch, on_both};
+use super::world::{Patch, Sides, on_both, sides};
 use super::{config_map, deployment, managers, service};
+
+sides!(
+    applying_creates_then_changes_then_changes_nothing,
+    a_field_that_is_applied_no_more_goes_and_what_another_wrote_stays,
+    maps_of_lists_merge_by_their_keys,
+    ports_of_services_merge_by_number_and_protocol,
+    sets_hold_each_value_once_and_by_owner,
+    a_list_that_names_one_key_twice_is_refused,
+    an_apply_that_is_none_is_refused,
+    an_apply_may_say_which_object_it_means,
+    nulls_and_empty_values_are_applied_as_a_server_does,
+    the_status_is_applied_by_itself,
+    secrets_keep_texts_as_data
+);
 
 const C: &str = "configmaps/c";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn applying_creates_then_changes_then_changes_nothing() {
-    on_both("apply-thrice", async |api| {
+async fn applying_creates_then_changes_then_changes_nothing(on: Sides) {
+    on_both(on, "apply-thrice", async |api| {
         let path = api.core(C);
         let created = api.apply("m", &path, &config_map("c", &json!({"a": "1"}))).await;
         assert_eq!((created.code, managers(&created.body)), (201, vec!["m Apply".to_owned()]));
@@ -23,9 +36,8 @@ async fn applying_creates_then_changes_then_changes_nothing() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_field_that_is_applied_no_more_goes_and_what_another_wrote_stays() {
-    on_both("apply-removes", async |api| {
+async fn a_field_that_is_applied_no_more_goes_and_what_another_wrote_stays(on: Sides) {
+    on_both(on, "apply-removes", async |api| {
         let path = api.core(C);
         let mut object = config_map("c", &json!({"a": "1", "b": "1"}));
         object["metadata"]["labels"] = json!({"x": "1"});
@@ -43,9 +55,8 @@ async fn a_field_that_is_applied_no_more_goes_and_what_another_wrote_stays() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn maps_of_lists_merge_by_their_keys() {
-    on_both("apply-lists", async |api| {
+async fn maps_of_lists_merge_by_their_keys(on: Sides) {
+    on_both(on, "apply-lists", async |api| {
         let path = api.of("apps/v1", "deployments/d");
         let a = json!({
             "name": "a", "image": "a:1", "args": ["x", "y"],
@@ -83,9 +94,8 @@ async fn maps_of_lists_merge_by_their_keys() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ports_of_services_merge_by_number_and_protocol() {
-    on_both("apply-ports", async |api| {
+async fn ports_of_services_merge_by_number_and_protocol(on: Sides) {
+    on_both(on, "apply-ports", async |api| {
         let path = api.core("services/s");
         let ports = |ports: Value| service("s", &json!({"selector": {"a": "b"}, "ports": ports}));
         let one = json!([{"name": "a", "port": 80}, {"name": "b", "port": 443, "targetPort": "https"}]);
@@ -110,9 +120,8 @@ async fn ports_of_services_merge_by_number_and_protocol() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sets_hold_each_value_once_and_by_owner() {
-    on_both("apply-sets", async |api| {
+async fn sets_hold_each_value_once_and_by_owner(on: Sides) {
+    on_both(on, "apply-sets", async |api| {
         let path = api.core(C);
         let with = |finalizers: Value| {
             json!({
@@ -132,9 +141,8 @@ async fn sets_hold_each_value_once_and_by_owner() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_names_one_key_twice_is_refused() {
-    on_both("apply-twice", async |api| {
+async fn a_list_that_names_one_key_twice_is_refused(on: Sides) {
+    on_both(on, "apply-twice", async |api| {
         let path = api.of("apps/v1", "deployments/d");
         let here = |mut object: Value| {
             object["metadata"]["namespace"] = json!("apply-twice");
@@ -152,9 +160,8 @@ async fn a_list_that_names_one_key_twice_is_refused() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_apply_that_is_none_is_refused() {
-    on_both("apply-refused", async |api| {
+async fn an_apply_that_is_none_is_refused(on: Sides) {
+    on_both(on, "apply-refused", async |api| {
         let path = api.core(C);
         api.verdicts_only();
         let object = config_map("c", &json!({"a": "1"}));
@@ -200,9 +207,8 @@ async fn an_apply_that_is_none_is_refused() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_apply_may_say_which_object_it_means() {
-    on_both("apply-preconditions", async |api| {
+async fn an_apply_may_say_which_object_it_means(on: Sides) {
+    on_both(on, "apply-preconditions", async |api| {
         let path = api.core(C);
         let with = |key: &str, value: &Value| {
             let mut object = config_map("c", &json!({"a": "2"}));
@@ -226,9 +232,8 @@ async fn an_apply_may_say_which_object_it_means() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nulls_and_empty_values_are_applied_as_a_server_does() {
-    on_both("apply-empty", async |api| {
+async fn nulls_and_empty_values_are_applied_as_a_server_does(on: Sides) {
+    on_both(on, "apply-empty", async |api| {
         let path = api.core(C);
         let mut object = config_map("c", &json!({"a": "", "b": "1"}));
         object["metadata"]["labels"] = json!({});
@@ -248,9 +253,8 @@ async fn nulls_and_empty_values_are_applied_as_a_server_does() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_status_is_applied_by_itself() {
-    on_both("apply-status", async |api| {
+async fn the_status_is_applied_by_itself(on: Sides) {
+    on_both(on, "apply-status", async |api| {
         let path = api.of("apps/v1", "deployments/d");
         let mut object = deployment("d", &json!({"name": "a", "image": "a:1"}));
         object["status"] = json!({"replicas": 5});
@@ -272,9 +276,8 @@ async fn the_status_is_applied_by_itself() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn secrets_keep_texts_as_data() {
-    on_both("apply-secrets", async |api| {
+async fn secrets_keep_texts_as_data(on: Sides) {
+    on_both(on, "apply-secrets", async |api| {
         let path = api.core("secrets/s");
         let secret = |key: &str, value: Value| {
             json!({

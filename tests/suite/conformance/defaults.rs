@@ -2,12 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::world::on_both;
+use super::world::{Sides, on_both, sides};
 use super::{deployment, service};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn quantities_are_kept_in_their_normal_form() {
-    on_both("default-quantities", async |api| {
+sides!(
+    quantities_are_kept_in_their_normal_form,
+    workloads_are_defaulted_as_deep_as_they_go,
+    services_are_defaulted_by_their_type,
+    webhooks_and_policies_are_defaulted,
+    the_other_kinds_of_a_mesh_are_defaulted
+);
+
+async fn quantities_are_kept_in_their_normal_form(on: Sides) {
+    on_both(on, "default-quantities", async |api| {
         let path = api.of("apps/v1", "deployments/d");
         let resources = json!({
             "requests": {"cpu": "1000m", "memory": "1024Mi", "ephemeral-storage": "1000k"},
@@ -51,9 +58,8 @@ async fn quantities_are_kept_in_their_normal_form() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn workloads_are_defaulted_as_deep_as_they_go() {
-    on_both("default-workloads", async |api| {
+async fn workloads_are_defaulted_as_deep_as_they_go(on: Sides) {
+    on_both(on, "default-workloads", async |api| {
         let container = json!({
             "name": "a", "image": "registry.test:5000/a", "terminationMessagePath": "/x",
             "ports": [{"containerPort": 80, "name": "http"}],
@@ -94,9 +100,8 @@ async fn workloads_are_defaulted_as_deep_as_they_go() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn services_are_defaulted_by_their_type() {
-    on_both("default-services", async |api| {
+async fn services_are_defaulted_by_their_type(on: Sides) {
+    on_both(on, "default-services", async |api| {
         for (name, spec) in [
             ("plain", json!({"ports": [{"port": 80}]})),
             ("targets", json!({"ports": [{"port": 80, "targetPort": "http", "appProtocol": "http"}]})),
@@ -120,9 +125,8 @@ async fn services_are_defaulted_by_their_type() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn webhooks_and_policies_are_defaulted() {
-    on_both("default-webhooks", async |api| {
+async fn webhooks_and_policies_are_defaulted(on: Sides) {
+    on_both(on, "default-webhooks", async |api| {
         let webhook = json!({
             "name": "w.conformance.test", "sideEffects": "None", "admissionReviewVersions": ["v1"],
             "clientConfig": {"service": {"name": "s", "namespace": api.case, "path": "/p"}},
@@ -157,9 +161,8 @@ async fn webhooks_and_policies_are_defaulted() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_other_kinds_of_a_mesh_are_defaulted() {
-    on_both("default-others", async |api| {
+async fn the_other_kinds_of_a_mesh_are_defaulted(on: Sides) {
+    on_both(on, "default-others", async |api| {
         let scaler = json!({
             "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "h"},
             "spec": {

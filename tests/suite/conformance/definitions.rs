@@ -2,8 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Api, Patch, on_both};
+use super::world::{Api, Patch, Sides, on_both, sides};
 use crate::support::servers::Answer;
+
+sides!(
+    a_definition_is_established_served_and_takes_its_objects_along,
+    custom_objects_are_applied_with_lists_as_one_value,
+    a_definition_that_is_none_is_refused_or_not_accepted
+);
 
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
@@ -47,9 +53,8 @@ async fn establish(api: &mut Api, definition: &Value) {
     api.until(&collection, |answer| answer.code == 200).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_definition_is_established_served_and_takes_its_objects_along() {
-    on_both("crd-life", async |api| {
+async fn a_definition_is_established_served_and_takes_its_objects_along(on: Sides) {
+    on_both(on, "crd-life", async |api| {
         let collection = api.of("conformance.test/v1", "lives");
         assert_eq!(api.get(&collection).await.code, 404);
         establish(api, &definition("lives", "Life", &open_schema())).await;
@@ -83,9 +88,8 @@ async fn a_definition_is_established_served_and_takes_its_objects_along() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn custom_objects_are_applied_with_lists_as_one_value() {
-    on_both("crd-apply", async |api| {
+async fn custom_objects_are_applied_with_lists_as_one_value(on: Sides) {
+    on_both(on, "crd-apply", async |api| {
         establish(api, &definition("atoms", "Atom", &open_schema())).await;
         let path = api.of("conformance.test/v1", "atoms/a");
         let atom = |spec: Value| {
@@ -113,9 +117,8 @@ async fn custom_objects_are_applied_with_lists_as_one_value() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_definition_that_is_none_is_refused_or_not_accepted() {
-    on_both("crd-refused", async |api| {
+async fn a_definition_that_is_none_is_refused_or_not_accepted(on: Sides) {
+    on_both(on, "crd-refused", async |api| {
         api.verdicts_only();
         let good = definition("goods", "Good", &open_schema());
         for (pointer, value) in [

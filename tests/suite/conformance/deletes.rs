@@ -3,15 +3,21 @@
 use serde_json::{Value, json};
 
 use super::config_map;
-use super::world::{Patch, on_both};
+use super::world::{Patch, Sides, on_both, sides};
+
+sides!(
+    a_deletion_says_what_is_gone,
+    a_finalizer_holds_an_object_until_it_is_taken_away,
+    dependants_go_with_their_last_owner_or_stay_as_orphans,
+    a_collection_is_deleted_by_labels
+);
 
 fn options(key: &str, value: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "DeleteOptions", key: value})
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deletion_says_what_is_gone() {
-    on_both("delete-answers", async |api| {
+async fn a_deletion_says_what_is_gone(on: Sides) {
+    on_both(on, "delete-answers", async |api| {
         let collection = api.core("configmaps");
         let path = api.core("configmaps/c");
         api.post(&collection, &config_map("c", &json!({}))).await;
@@ -38,9 +44,8 @@ async fn a_deletion_says_what_is_gone() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_finalizer_holds_an_object_until_it_is_taken_away() {
-    on_both("delete-finalizers", async |api| {
+async fn a_finalizer_holds_an_object_until_it_is_taken_away(on: Sides) {
+    on_both(on, "delete-finalizers", async |api| {
         let path = api.core("configmaps/c");
         let mut object = config_map("c", &json!({"a": "1"}));
         object["metadata"]["finalizers"] = json!(["x.test/one", "x.test/two"]);
@@ -63,9 +68,8 @@ async fn a_finalizer_holds_an_object_until_it_is_taken_away() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn dependants_go_with_their_last_owner_or_stay_as_orphans() {
-    on_both("delete-dependants", async |api| {
+async fn dependants_go_with_their_last_owner_or_stay_as_orphans(on: Sides) {
+    on_both(on, "delete-dependants", async |api| {
         let collection = api.core("configmaps");
         let mut owners = Vec::new();
         for name in ["one", "two", "three"] {
@@ -112,9 +116,8 @@ async fn dependants_go_with_their_last_owner_or_stay_as_orphans() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_collection_is_deleted_by_labels() {
-    on_both("delete-collection", async |api| {
+async fn a_collection_is_deleted_by_labels(on: Sides) {
+    on_both(on, "delete-collection", async |api| {
         let collection = api.core("configmaps");
         for (name, label) in [("a", "yes"), ("b", "no"), ("c", "yes")] {
             let mut object = config_map(name, &json!({}));

@@ -2,12 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Patch, on_both};
+use super::world::{Patch, Sides, on_both, sides};
 use super::{config_map, deployment, service};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_answers_as_the_write_would_and_keeps_nothing() {
-    on_both("dry-writes", async |api| {
+sides!(
+    a_dry_run_answers_as_the_write_would_and_keeps_nothing,
+    a_dry_run_is_checked_and_defaulted_as_the_write_would_be,
+    a_dry_run_meets_conflicts,
+    a_dry_run_generates_a_name_that_is_not_kept
+);
+
+async fn a_dry_run_answers_as_the_write_would_and_keeps_nothing(on: Sides) {
+    on_both(on, "dry-writes", async |api| {
         let collection = api.core("configmaps");
         let path = api.core("configmaps/c");
         // Each dry creation has a uid of its own on a real server; a sandbox gives the one that a write would get.
@@ -38,9 +44,8 @@ async fn a_dry_run_answers_as_the_write_would_and_keeps_nothing() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_is_checked_and_defaulted_as_the_write_would_be() {
-    on_both("dry-checks", async |api| {
+async fn a_dry_run_is_checked_and_defaulted_as_the_write_would_be(on: Sides) {
+    on_both(on, "dry-checks", async |api| {
         let deployments = api.of("apps/v1", "deployments");
         let bad = deployment("d", &json!({"name": "a"}));
         assert_eq!(api.post(&format!("{deployments}?dryRun=All"), &bad).await.code, 422);
@@ -62,9 +67,8 @@ async fn a_dry_run_is_checked_and_defaulted_as_the_write_would_be() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_meets_conflicts() {
-    on_both("dry-conflicts", async |api| {
+async fn a_dry_run_meets_conflicts(on: Sides) {
+    on_both(on, "dry-conflicts", async |api| {
         let path = api.core("configmaps/c");
         api.apply("one", &path, &config_map("c", &json!({"a": "1"}))).await;
         let dry = format!("{path}?dryRun=All&fieldManager=two");
@@ -78,9 +82,8 @@ async fn a_dry_run_meets_conflicts() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_generates_a_name_that_is_not_kept() {
-    on_both("dry-names", async |api| {
+async fn a_dry_run_generates_a_name_that_is_not_kept(on: Sides) {
+    on_both(on, "dry-names", async |api| {
         let collection = api.core("configmaps");
         let object =
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "c-", "labels": {"g": "y"}}});

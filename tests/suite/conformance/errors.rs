@@ -3,12 +3,19 @@
 use http::Method;
 use serde_json::json;
 
-use super::world::on_both;
+use super::world::{Sides, on_both, sides};
 use super::{config_map, deployment, service};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_is_not_found() {
-    on_both("error-missing", async |api| {
+sides!(
+    what_is_not_there_is_not_found,
+    a_verb_that_a_path_does_not_have_is_refused,
+    a_body_that_is_no_object_of_the_path_is_refused,
+    unknown_fields_are_refused_when_strictness_is_asked_for,
+    wrong_content_is_told_field_by_field
+);
+
+async fn what_is_not_there_is_not_found(on: Sides) {
+    on_both(on, "error-missing", async |api| {
         let missing = api.get(&api.core("configmaps/none")).await;
         assert_eq!(
             missing.body,
@@ -41,9 +48,8 @@ async fn what_is_not_there_is_not_found() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_verb_that_a_path_does_not_have_is_refused() {
-    on_both("error-verbs", async |api| {
+async fn a_verb_that_a_path_does_not_have_is_refused(on: Sides) {
+    on_both(on, "error-verbs", async |api| {
         for (method, path) in [
             (Method::PUT, api.core("configmaps")),
             (Method::PATCH, api.core("configmaps")),
@@ -64,9 +70,8 @@ async fn a_verb_that_a_path_does_not_have_is_refused() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_is_no_object_of_the_path_is_refused() {
-    on_both("error-bodies", async |api| {
+async fn a_body_that_is_no_object_of_the_path_is_refused(on: Sides) {
+    on_both(on, "error-bodies", async |api| {
         let collection = api.core("configmaps");
         api.verdicts_only();
         for body in [
@@ -88,9 +93,8 @@ async fn a_body_that_is_no_object_of_the_path_is_refused() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn unknown_fields_are_refused_when_strictness_is_asked_for() {
-    on_both("error-strict", async |api| {
+async fn unknown_fields_are_refused_when_strictness_is_asked_for(on: Sides) {
+    on_both(on, "error-strict", async |api| {
         let collection = api.core("configmaps");
         let mut object = config_map("c", &json!({"a": "1"}));
         object["datum"] = json!(1);
@@ -109,9 +113,8 @@ async fn unknown_fields_are_refused_when_strictness_is_asked_for() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn wrong_content_is_told_field_by_field() {
-    on_both("error-content", async |api| {
+async fn wrong_content_is_told_field_by_field(on: Sides) {
+    on_both(on, "error-content", async |api| {
         let deployments = api.of("apps/v1", "deployments");
         let good = deployment("d", &json!({"name": "a", "image": "a:1"}));
         for (pointer, value) in [

@@ -2,12 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Patch, on_both};
+use super::world::{Patch, Sides, on_both, sides};
 use super::{config_map, deployment, service};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_change_is_told() {
-    on_both("immutable-fields", async |api| {
+sides!(
+    what_cannot_change_is_told,
+    a_service_keeps_its_address_and_gives_ports_back_with_its_type,
+    services_that_ask_for_what_is_taken_are_refused
+);
+
+async fn what_cannot_change_is_told(on: Sides) {
+    on_both(on, "immutable-fields", async |api| {
         let container = json!({"name": "a", "image": "a:1"});
         api.post(&api.of("apps/v1", "deployments"), &deployment("d", &container)).await;
         let other = json!({"spec": {
@@ -59,9 +64,8 @@ async fn what_cannot_change_is_told() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_service_keeps_its_address_and_gives_ports_back_with_its_type() {
-    on_both("immutable-services", async |api| {
+async fn a_service_keeps_its_address_and_gives_ports_back_with_its_type(on: Sides) {
+    on_both(on, "immutable-services", async |api| {
         let spec = json!({"selector": {"a": "b"}, "ports": [{"name": "http", "port": 80}]});
         let created = api.apply("m", &api.core("services/s"), &service("s", &spec)).await;
         let address = created.body["spec"]["clusterIP"].as_str().expect("an address").to_owned();
@@ -98,9 +102,8 @@ async fn a_service_keeps_its_address_and_gives_ports_back_with_its_type() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn services_that_ask_for_what_is_taken_are_refused() {
-    on_both("immutable-taken", async |api| {
+async fn services_that_ask_for_what_is_taken_are_refused(on: Sides) {
+    on_both(on, "immutable-taken", async |api| {
         let services = api.core("services");
         let first = json!({"type": "NodePort", "ports": [{"port": 80}]});
         let first = api.post(&services, &service("first", &first)).await;

@@ -3,7 +3,15 @@
 use serde_json::{Value, json};
 
 use super::config_map;
-use super::world::{Api, on_both};
+use super::world::{Api, Sides, on_both, sides};
+
+sides!(
+    pages_together_are_the_list_of_one_moment,
+    a_list_may_say_which_moment_it_means,
+    selectors_select_as_they_say,
+    kinds_have_fields_of_their_own_to_select_by,
+    lists_of_all_namespaces_and_of_none_are_what_they_say
+);
 
 async fn fill(api: &mut Api) {
     for (name, labels) in [
@@ -27,9 +35,8 @@ fn names(answer: &Value) -> Vec<String> {
     names.filter(|name| name != "kube-root-ca.crt").collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn pages_together_are_the_list_of_one_moment() {
-    on_both("list-pages", async |api| {
+async fn pages_together_are_the_list_of_one_moment(on: Sides) {
+    on_both(on, "list-pages", async |api| {
         fill(api).await;
         let collection = api.core("configmaps");
         let first = api.get(&format!("{collection}?limit=2&labelSelector=of")).await;
@@ -57,9 +64,8 @@ async fn pages_together_are_the_list_of_one_moment() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_list_may_say_which_moment_it_means() {
-    on_both("list-versions", async |api| {
+async fn a_list_may_say_which_moment_it_means(on: Sides) {
+    on_both(on, "list-versions", async |api| {
         fill(api).await;
         let collection = api.core("configmaps?labelSelector=of%3Dmine");
         let now = api.get(&collection).await;
@@ -85,9 +91,8 @@ async fn a_list_may_say_which_moment_it_means() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn selectors_select_as_they_say() {
-    on_both("list-selectors", async |api| {
+async fn selectors_select_as_they_say(on: Sides) {
+    on_both(on, "list-selectors", async |api| {
         fill(api).await;
         let collection = api.core("configmaps");
         for (selector, expected) in [
@@ -129,9 +134,8 @@ async fn selectors_select_as_they_say() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn kinds_have_fields_of_their_own_to_select_by() {
-    on_both("list-fields", async |api| {
+async fn kinds_have_fields_of_their_own_to_select_by(on: Sides) {
+    on_both(on, "list-fields", async |api| {
         let secrets = api.core("secrets");
         for (name, kind) in [("a", "x.test/a"), ("b", "x.test/b")] {
             let secret =
@@ -167,9 +171,8 @@ async fn kinds_have_fields_of_their_own_to_select_by() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn lists_of_all_namespaces_and_of_none_are_what_they_say() {
-    on_both("list-scope", async |api| {
+async fn lists_of_all_namespaces_and_of_none_are_what_they_say(on: Sides) {
+    on_both(on, "list-scope", async |api| {
         fill(api).await;
         let none = api.get("/api/v1/namespaces/no-such-namespace/configmaps").await;
         assert_eq!((none.code, &none.body["items"]), (200, &json!([])));

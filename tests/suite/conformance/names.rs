@@ -3,15 +3,20 @@
 use serde_json::{Value, json};
 
 use super::config_map;
-use super::world::on_both;
+use super::world::{Sides, on_both, sides};
+
+sides!(
+    a_generated_name_has_five_letters_after_its_prefix,
+    names_that_are_none_are_refused,
+    labels_and_annotations_that_are_none_are_refused
+);
 
 fn named(metadata: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_generated_name_has_five_letters_after_its_prefix() {
-    on_both("names-generated", async |api| {
+async fn a_generated_name_has_five_letters_after_its_prefix(on: Sides) {
+    on_both(on, "names-generated", async |api| {
         let collection = api.core("configmaps");
         let first = api.post(&collection, &named(&json!({"generateName": "c-"}))).await;
         let second = api.post(&collection, &named(&json!({"generateName": "c-"}))).await;
@@ -33,9 +38,8 @@ async fn a_generated_name_has_five_letters_after_its_prefix() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn names_that_are_none_are_refused() {
-    on_both("names-refused", async |api| {
+async fn names_that_are_none_are_refused(on: Sides) {
+    on_both(on, "names-refused", async |api| {
         let collection = api.core("configmaps");
         for metadata in [
             json!({}),
@@ -63,9 +67,8 @@ async fn names_that_are_none_are_refused() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn labels_and_annotations_that_are_none_are_refused() {
-    on_both("names-labels", async |api| {
+async fn labels_and_annotations_that_are_none_are_refused(on: Sides) {
+    on_both(on, "names-labels", async |api| {
         let collection = api.core("configmaps");
         for metadata in [
             json!({"name": "c", "labels": {"a": "not a value"}}),

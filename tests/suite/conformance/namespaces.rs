@@ -4,11 +4,16 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::config_map;
-use super::world::{Patch, on_both};
+use super::world::{Patch, Sides, on_both, sides};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_namespace_is_furnished_and_takes_all_it_holds_along() {
-    on_both("namespace-life", async |api| {
+sides!(
+    a_namespace_is_furnished_and_takes_all_it_holds_along,
+    a_namespace_that_is_going_takes_nothing_in_until_it_is_gone,
+    some_namespaces_stay_and_some_never_were
+);
+
+async fn a_namespace_is_furnished_and_takes_all_it_holds_along(on: Sides) {
+    on_both(on, "namespace-life", async |api| {
         let namespace = json!({
             "apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": "namespace-life-b", "labels": {"x": "y"}},
@@ -32,9 +37,8 @@ async fn a_namespace_is_furnished_and_takes_all_it_holds_along() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_namespace_that_is_going_takes_nothing_in_until_it_is_gone() {
-    on_both("namespace-terminating", async |api| {
+async fn a_namespace_that_is_going_takes_nothing_in_until_it_is_gone(on: Sides) {
+    on_both(on, "namespace-terminating", async |api| {
         let namespace = json!({
             "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "namespace-terminating-b"},
         });
@@ -81,9 +85,8 @@ async fn a_namespace_that_is_going_takes_nothing_in_until_it_is_gone() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn some_namespaces_stay_and_some_never_were() {
-    on_both("namespace-immortal", async |api| {
+async fn some_namespaces_stay_and_some_never_were(on: Sides) {
+    on_both(on, "namespace-immortal", async |api| {
         for name in ["default", "kube-system", "kube-public"] {
             let refused = api.delete(&format!("/api/v1/namespaces/{name}"), &Value::Null).await;
             assert_eq!(refused.code, 403, "{name}");

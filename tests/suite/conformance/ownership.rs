@@ -2,14 +2,24 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Patch, on_both};
+use super::world::{Patch, Sides, on_both, sides};
 use super::{config_map, deployment, managers};
+
+sides!(
+    another_value_for_a_field_of_somebody_else_is_a_conflict_until_forced,
+    two_who_apply_one_value_share_it_until_both_let_go,
+    what_an_update_wrote_is_taken_over_but_not_taken_away,
+    an_update_takes_what_it_changes_and_nothing_else,
+    one_name_owns_apart_what_it_applies_and_what_it_updates,
+    ownership_is_handed_over_by_writing_managed_fields,
+    defaults_and_what_a_server_allocates_belong_to_nobody,
+    a_manager_is_named_by_its_agent_where_it_gives_no_name
+);
 
 const C: &str = "configmaps/c";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn another_value_for_a_field_of_somebody_else_is_a_conflict_until_forced() {
-    on_both("own-conflict", async |api| {
+async fn another_value_for_a_field_of_somebody_else_is_a_conflict_until_forced(on: Sides) {
+    on_both(on, "own-conflict", async |api| {
         let path = api.core(C);
         api.apply("one", &path, &config_map("c", &json!({"a": "1", "b": "1"}))).await;
         let refused = api.apply("two", &path, &config_map("c", &json!({"a": "2"}))).await;
@@ -37,9 +47,8 @@ async fn another_value_for_a_field_of_somebody_else_is_a_conflict_until_forced()
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_who_apply_one_value_share_it_until_both_let_go() {
-    on_both("own-share", async |api| {
+async fn two_who_apply_one_value_share_it_until_both_let_go(on: Sides) {
+    on_both(on, "own-share", async |api| {
         let path = api.core(C);
         api.apply("one", &path, &config_map("c", &json!({"a": "1", "b": "1"}))).await;
         let shared = api.apply("two", &path, &config_map("c", &json!({"a": "1"}))).await;
@@ -56,9 +65,8 @@ async fn two_who_apply_one_value_share_it_until_both_let_go() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_an_update_wrote_is_taken_over_but_not_taken_away() {
-    on_both("own-adopt", async |api| {
+async fn what_an_update_wrote_is_taken_over_but_not_taken_away(on: Sides) {
+    on_both(on, "own-adopt", async |api| {
         let created = config_map("c", &json!({"a": "1", "b": "1"}));
         let collection = api.core("configmaps");
         api.post(&format!("{collection}?fieldManager=kubectl-create"), &created).await;
@@ -77,9 +85,8 @@ async fn what_an_update_wrote_is_taken_over_but_not_taken_away() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_update_takes_what_it_changes_and_nothing_else() {
-    on_both("own-update", async |api| {
+async fn an_update_takes_what_it_changes_and_nothing_else(on: Sides) {
+    on_both(on, "own-update", async |api| {
         let path = api.core(C);
         api.apply("m", &path, &config_map("c", &json!({"a": "1", "b": "1"}))).await;
         let put = config_map("c", &json!({"a": "2", "b": "1", "c": "1"}));
@@ -98,9 +105,8 @@ async fn an_update_takes_what_it_changes_and_nothing_else() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_name_owns_apart_what_it_applies_and_what_it_updates() {
-    on_both("own-operations", async |api| {
+async fn one_name_owns_apart_what_it_applies_and_what_it_updates(on: Sides) {
+    on_both(on, "own-operations", async |api| {
         let path = api.core(C);
         let collection = api.core("configmaps");
         api.post(&format!("{collection}?fieldManager=m"), &config_map("c", &json!({"a": "1"}))).await;
@@ -113,9 +119,8 @@ async fn one_name_owns_apart_what_it_applies_and_what_it_updates() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ownership_is_handed_over_by_writing_managed_fields() {
-    on_both("own-migrate", async |api| {
+async fn ownership_is_handed_over_by_writing_managed_fields(on: Sides) {
+    on_both(on, "own-migrate", async |api| {
         let collection = api.core("configmaps");
         let path = api.core(C);
         let created = api
@@ -150,9 +155,8 @@ async fn ownership_is_handed_over_by_writing_managed_fields() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn defaults_and_what_a_server_allocates_belong_to_nobody() {
-    on_both("own-defaults", async |api| {
+async fn defaults_and_what_a_server_allocates_belong_to_nobody(on: Sides) {
+    on_both(on, "own-defaults", async |api| {
         let path = api.of("apps/v1", "deployments/d");
         let created = api.apply("m", &path, &deployment("d", &json!({"name": "a", "image": "a:1"}))).await;
         let fields = created.body["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"].clone();
@@ -176,9 +180,8 @@ async fn defaults_and_what_a_server_allocates_belong_to_nobody() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_manager_is_named_by_its_agent_where_it_gives_no_name() {
-    on_both("own-agent", async |api| {
+async fn a_manager_is_named_by_its_agent_where_it_gives_no_name(on: Sides) {
+    on_both(on, "own-agent", async |api| {
         let collection = api.core("configmaps");
         let created = api.post(&collection, &config_map("c", &json!({"a": "1"}))).await;
         assert_eq!(managers(&created.body).len(), 1);

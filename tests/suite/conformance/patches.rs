@@ -3,12 +3,19 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::world::{Patch, on_both};
+use super::world::{Patch, Sides, on_both, sides};
 use super::{config_map, deployment};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_merge_patch_merges_maps_and_takes_nulls_away() {
-    on_both("patch-merge", async |api| {
+sides!(
+    a_merge_patch_merges_maps_and_takes_nulls_away,
+    a_json_patch_does_what_its_operations_say,
+    a_strategic_patch_merges_lists_by_their_keys,
+    bodies_of_another_type_are_refused,
+    status_and_scale_are_written_apart_from_the_rest
+);
+
+async fn a_merge_patch_merges_maps_and_takes_nulls_away(on: Sides) {
+    on_both(on, "patch-merge", async |api| {
         api.post(&api.core("configmaps"), &config_map("c", &json!({"a": "1", "b": "1"}))).await;
         let path = api.core("configmaps/c");
         let merged = api.patch(Patch::Merge, &path, &json!({"data": {"a": null, "c": "1"}})).await;
@@ -31,9 +38,8 @@ async fn a_merge_patch_merges_maps_and_takes_nulls_away() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_json_patch_does_what_its_operations_say() {
-    on_both("patch-json", async |api| {
+async fn a_json_patch_does_what_its_operations_say(on: Sides) {
+    on_both(on, "patch-json", async |api| {
         api.post(&api.core("configmaps"), &config_map("c", &json!({"a": "1", "b": "1"}))).await;
         let path = api.core("configmaps/c");
         let patch = json!([
@@ -68,9 +74,8 @@ async fn a_json_patch_does_what_its_operations_say() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_strategic_patch_merges_lists_by_their_keys() {
-    on_both("patch-strategic", async |api| {
+async fn a_strategic_patch_merges_lists_by_their_keys(on: Sides) {
+    on_both(on, "patch-strategic", async |api| {
         let container = json!({
             "name": "a", "image": "a:1", "args": ["x"], "env": [{"name": "ONE", "value": "1"}],
             "ports": [{"containerPort": 80}],
@@ -105,9 +110,8 @@ async fn a_strategic_patch_merges_lists_by_their_keys() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn bodies_of_another_type_are_refused() {
-    on_both("patch-types", async |api| {
+async fn bodies_of_another_type_are_refused(on: Sides) {
+    on_both(on, "patch-types", async |api| {
         api.post(&api.core("configmaps"), &config_map("c", &json!({"a": "1"}))).await;
         api.verdicts_only();
         let path = api.core("configmaps/c");
@@ -124,9 +128,8 @@ async fn bodies_of_another_type_are_refused() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn status_and_scale_are_written_apart_from_the_rest() {
-    on_both("patch-parts", async |api| {
+async fn status_and_scale_are_written_apart_from_the_rest(on: Sides) {
+    on_both(on, "patch-parts", async |api| {
         api.post(&api.of("apps/v1", "deployments"), &deployment("d", &json!({"name": "a", "image": "a:1"})))
             .await;
         let path = api.of("apps/v1", "deployments/d");

@@ -4,7 +4,13 @@ use base64::Engine as _;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::world::on_both;
+use super::world::{Sides, on_both, sides};
+
+sides!(
+    a_token_secret_is_filled_for_its_account_and_goes_with_it,
+    a_token_secret_without_its_account_is_refused_or_goes,
+    a_token_may_be_asked_for
+);
 
 fn token_secret(name: &str, account: &str) -> Value {
     json!({
@@ -13,9 +19,8 @@ fn token_secret(name: &str, account: &str) -> Value {
     })
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_secret_is_filled_for_its_account_and_goes_with_it() {
-    on_both("token-filled", async |api| {
+async fn a_token_secret_is_filled_for_its_account_and_goes_with_it(on: Sides) {
+    on_both(on, "token-filled", async |api| {
         api.start_controllers();
         let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot"}});
         let account = api.post(&api.core("serviceaccounts"), &account).await;
@@ -49,9 +54,8 @@ async fn a_token_secret_is_filled_for_its_account_and_goes_with_it() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_secret_without_its_account_is_refused_or_goes() {
-    on_both("token-missing", async |api| {
+async fn a_token_secret_without_its_account_is_refused_or_goes(on: Sides) {
+    on_both(on, "token-missing", async |api| {
         api.start_controllers();
         let mut bare = token_secret("bare", "x");
         bare["metadata"]["annotations"] = Value::Null;
@@ -64,9 +68,8 @@ async fn a_token_secret_without_its_account_is_refused_or_goes() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_may_be_asked_for() {
-    on_both("token-request", async |api| {
+async fn a_token_may_be_asked_for(on: Sides) {
+    on_both(on, "token-request", async |api| {
         let request = |spec: Value| {
             json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec})
         };

@@ -3,7 +3,14 @@
 use serde_json::{Value, json};
 
 use super::config_map;
-use super::world::{Patch, on_both};
+use super::world::{Patch, Sides, on_both, sides};
+
+sides!(
+    a_write_that_starts_from_an_older_state_is_refused,
+    creation_from_a_state_and_updates_of_what_is_not_there_are_refused,
+    leases_and_custom_objects_are_updated_from_a_known_state_only,
+    a_delete_may_say_which_object_it_means
+);
 
 fn versioned(object: &Value, version: &Value) -> Value {
     let mut object = object.clone();
@@ -11,9 +18,8 @@ fn versioned(object: &Value, version: &Value) -> Value {
     object
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_starts_from_an_older_state_is_refused() {
-    on_both("versions-stale", async |api| {
+async fn a_write_that_starts_from_an_older_state_is_refused(on: Sides) {
+    on_both(on, "versions-stale", async |api| {
         let path = api.core("configmaps/c");
         let first = api.post(&api.core("configmaps"), &config_map("c", &json!({"a": "1"}))).await;
         let stale = first.body["metadata"]["resourceVersion"].clone();
@@ -41,9 +47,8 @@ async fn a_write_that_starts_from_an_older_state_is_refused() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn creation_from_a_state_and_updates_of_what_is_not_there_are_refused() {
-    on_both("versions-creation", async |api| {
+async fn creation_from_a_state_and_updates_of_what_is_not_there_are_refused(on: Sides) {
+    on_both(on, "versions-creation", async |api| {
         let collection = api.core("configmaps");
         let object = config_map("c", &json!({"a": "1"}));
         api.post(&collection, &versioned(&object, &json!("1"))).await;
@@ -68,9 +73,8 @@ async fn creation_from_a_state_and_updates_of_what_is_not_there_are_refused() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn leases_and_custom_objects_are_updated_from_a_known_state_only() {
-    on_both("versions-required", async |api| {
+async fn leases_and_custom_objects_are_updated_from_a_known_state_only(on: Sides) {
+    on_both(on, "versions-required", async |api| {
         let lease = |spec: Value| json!({
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "l"}, "spec": spec,
         });
@@ -101,9 +105,8 @@ async fn leases_and_custom_objects_are_updated_from_a_known_state_only() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_delete_may_say_which_object_it_means() {
-    on_both("versions-delete", async |api| {
+async fn a_delete_may_say_which_object_it_means(on: Sides) {
+    on_both(on, "versions-delete", async |api| {
         let path = api.core("configmaps/c");
         let created = api.post(&api.core("configmaps"), &config_map("c", &json!({"a": "1"}))).await;
         let options = |preconditions: Value| {

@@ -3,7 +3,15 @@
 use serde_json::{Value, json};
 
 use super::config_map;
-use super::world::{Patch, on_both, on_both_alone};
+use super::world::{Patch, Sides, on_both, on_both_alone, sides};
+
+sides!(
+    a_watch_tells_what_happened_after_a_list,
+    a_watch_from_nowhere_begins_with_what_is_there,
+    a_watch_with_a_time_ends_with_a_bookmark,
+    a_watch_that_cannot_be_is_refused,
+    what_is_forgotten_is_gone_as_an_event_and_as_a_status
+);
 
 fn labelled(name: &str, label: &str, text: &str) -> Value {
     let mut object = config_map(name, &json!({"a": text}));
@@ -18,9 +26,8 @@ fn seen(event: Option<&Value>) -> (String, String) {
     })
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_watch_tells_what_happened_after_a_list() {
-    on_both("watch-events", async |api| {
+async fn a_watch_tells_what_happened_after_a_list(on: Sides) {
+    on_both(on, "watch-events", async |api| {
         let collection = api.core("configmaps");
         api.post(&collection, &labelled("before", "mine", "1")).await;
         let listed = api.get(&format!("{collection}?labelSelector=of=mine")).await;
@@ -47,9 +54,8 @@ async fn a_watch_tells_what_happened_after_a_list() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_watch_from_nowhere_begins_with_what_is_there() {
-    on_both("watch-initial", async |api| {
+async fn a_watch_from_nowhere_begins_with_what_is_there(on: Sides) {
+    on_both(on, "watch-initial", async |api| {
         let collection = api.core("configmaps");
         for name in ["a", "b"] {
             api.post(&collection, &labelled(name, "mine", "1")).await;
@@ -84,9 +90,8 @@ async fn a_watch_from_nowhere_begins_with_what_is_there() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_watch_with_a_time_ends_with_a_bookmark() {
-    on_both("watch-bookmark", async |api| {
+async fn a_watch_with_a_time_ends_with_a_bookmark(on: Sides) {
+    on_both(on, "watch-bookmark", async |api| {
         let collection = api.core("configmaps");
         let created = api.post(&collection, &labelled("a", "mine", "1")).await;
         let version = created.body["metadata"]["resourceVersion"].as_str().expect("a version").to_owned();
@@ -113,9 +118,8 @@ async fn a_watch_with_a_time_ends_with_a_bookmark() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_watch_that_cannot_be_is_refused() {
-    on_both("watch-refused", async |api| {
+async fn a_watch_that_cannot_be_is_refused(on: Sides) {
+    on_both(on, "watch-refused", async |api| {
         let collection = api.core("configmaps");
         api.verdicts_only();
         for query in [
@@ -135,9 +139,8 @@ async fn a_watch_that_cannot_be_is_refused() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_forgotten_is_gone_as_an_event_and_as_a_status() {
-    on_both_alone("watch-expired", async |api| {
+async fn what_is_forgotten_is_gone_as_an_event_and_as_a_status(on: Sides) {
+    on_both_alone(on, "watch-expired", async |api| {
         let collection = api.core("configmaps");
         let first = api.post(&collection, &labelled("a", "mine", "1")).await;
         let version = first.body["metadata"]["resourceVersion"].as_str().expect("a version").to_owned();

@@ -71,32 +71,76 @@ enum Backend {
     Real { servers: Arc<Servers> },
 }
 
-/// Runs a case on the sandbox and, where there are binaries, on a set of real servers that cases share.
-pub(super) async fn on_both(case: &str, run: impl AsyncFn(&mut Api)) {
-    let real = match Servers::shared("conformance", settings).await {
-        // Held until the case has ended on both, so that the next finds it running.
-        Some(servers) => Some((Arc::clone(&servers), Api::real(case, servers).await.recorded(&run).await)),
-        None => None,
+/// What a case runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sides {
+    /// The sandbox alone: it must answer what the case asserts.
+    Sandbox,
+    /// A real server too, with whose whole answers the sandbox's are compared.
+    Both,
+}
+
+/// Makes two tests of each case, one of which takes real API servers.
+macro_rules! sides {
+    ($($case:ident),+ $(,)?) => {
+        $(
+            mod $case {
+                use crate::conformance::world::Sides;
+
+                #[tokio::test(flavor = "multi_thread")]
+                async fn in_the_sandbox() {
+                    super::$case(Sides::Sandbox).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread")]
+                #[ignore = "takes API servers: tests/kube/build-kube"]
+                async fn as_a_real_server() {
+                    super::$case(Sides::Both).await;
+                }
+            }
+        )+
     };
-    let sandbox = Api::sandbox(case).await.recorded(&run).await;
-    compare(case, &sandbox, real.as_ref().map(|(_, record)| record.as_str()));
+}
+
+pub(super) use sides;
+
+/// Runs a case on its sides; real is a set of servers that cases share.
+pub(super) async fn on_both(on: Sides, case: &str, run: impl AsyncFn(&mut Api)) {
+    // Held until the case has ended on both, so that the next finds it running.
+    let servers = match on {
+        Sides::Sandbox => None,
+        Sides::Both => Some(Servers::shared("conformance", settings).await),
+    };
+    judge(case, servers.clone(), run).await;
 }
 
 /// The same for a case that shakes its server: it has one of its own.
-pub(super) async fn on_both_alone(case: &str, run: impl AsyncFn(&mut Api)) {
+pub(super) async fn on_both_alone(on: Sides, case: &str, run: impl AsyncFn(&mut Api)) {
     let name = format!("conformance-{case}");
-    let real = match Servers::start_with(&name, vec![settings()]).await {
-        Some(servers) => Some(Api::real(case, Arc::new(servers)).await.recorded(&run).await),
-        None => None,
+    let servers = match on {
+        Sides::Sandbox => None,
+        Sides::Both => Some(Arc::new(Servers::start_with(&name, vec![settings()]).await)),
     };
-    let sandbox = Api::sandbox(case).await.recorded(&run).await;
-    compare(case, &sandbox, real.as_deref());
+    judge(case, servers, run).await;
 }
 
-fn compare(case: &str, sandbox: &str, real: Option<&str>) {
-    if let Some(real) = real
-        && real != sandbox
-    {
+async fn judge(case: &str, servers: Option<Arc<Servers>>, run: impl AsyncFn(&mut Api)) {
+    let folder = match servers {
+        Some(_) => format!("{case}-compared"),
+        None => case.to_owned(),
+    };
+    let real = match servers {
+        Some(servers) => Some(Api::real(case, servers).await.recorded(&run).await),
+        None => None,
+    };
+    let sandbox = Api::sandbox(case, &folder).await.recorded(&run).await;
+    if let Some(real) = real {
+        compare(case, &sandbox, &real);
+    }
+}
+
+fn compare(case: &str, sandbox: &str, real: &str) {
+    if real != sandbox {
         let diff = TextDiff::from_lines(real, sandbox);
         panic!("{case}:\n{}", diff.unified_diff().context_radius(12).header("a real server", "the sandbox"));
     }
@@ -113,8 +157,8 @@ impl Api {
         Self::new(case, raw, Backend::Real { servers }).await
     }
 
-    async fn sandbox(case: &str) -> Self {
-        let folder = folder(&format!("conformance-{case}-sandbox"));
+    async fn sandbox(case: &str, folder_name: &str) -> Self {
+        let folder = folder(&format!("conformance-{folder_name}-sandbox"));
         let running = open(&folder).await;
         let raw = Raw::plain(&running.endpoints()[0].url);
         let backend = Backend::Sandbox { folder, running: Some(running), controllers: None };

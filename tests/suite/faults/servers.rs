@@ -11,7 +11,6 @@ use super::fault::Fault;
 use crate::support::command::Ran;
 use crate::support::matrix::{sample, say};
 use crate::support::meshes::{folder, topology_text};
-use crate::support::servers::Assets;
 use crate::support::tap::{Asked, Class, Deed};
 use crate::support::tapped::with_api_servers;
 use crate::support::tapped_servers::{TappedServers, lasting_names};
@@ -177,10 +176,8 @@ impl Mesh {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes API servers: tests/kube/build-kube"]
 async fn a_mesh_on_api_servers_gets_over_every_fault_or_names_it() {
-    if Assets::find_or_say("a_mesh_on_api_servers_gets_over_every_fault_or_names_it").is_none() {
-        return;
-    }
     let mut mesh = Mesh::get().await;
     let ways = [Way::There, Way::Steady, Way::Back];
     let all = |faults: &dyn Fn(Class) -> Vec<Fault>| -> Vec<Case> {

@@ -78,8 +78,9 @@ pub(super) async fn may(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes API servers: tests/kube/build-kube"]
 async fn a_mesh_comes_is_planned_and_goes_under_the_printed_roles() {
-    let Some(back_end) = BackEnd::api_servers() else { return };
+    let back_end = BackEnd::ApiServers;
     let mut meshes = Meshes::on(back_end, "rights-real", desired(FILES[0], &topology_text(FILES[0]))).await;
     let admin = meshes.clusters.clone();
     let of = |task| rbac::rights(task, &meshes.desired, None, PassOn::Escalate).expect("it renders");

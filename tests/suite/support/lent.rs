@@ -183,8 +183,7 @@ impl Set {
             settings.push(Settings { arguments: egress.arguments(), pods, ..Settings::nth(place, &name) });
             ways_out.push((name, egress, runtime));
         }
-        let servers =
-            Servers::start_with("meshes", settings).await.expect("a test asked whether they are there");
+        let servers = Servers::start_with("meshes", settings).await;
         let mut places = Vec::new();
         for (name, egress, runtime) in ways_out {
             let found = found::all(&servers.raw(&name).await).await;

@@ -2,7 +2,7 @@
 //!
 //! `STOLOS_MATRIX=full` takes all of them, `STOLOS_MATRIX=N` so many, `STOLOS_MATRIX=2/8` the second eighth, and
 //! any other text those whose names contain it; `STOLOS_SEED=N` takes the sample of another run. Cases wait more
-//! than they work, so that some run side by side.
+//! than they work, so that some run side by side: `STOLOS_AT_ONCE=N` says how many.
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::task::JoinSet;
 
-/// How many cases run at once for each processor.
+/// How many cases run at once for each processor, if nothing else is asked for.
 const PER_PROCESSOR: usize = 4;
 /// After how many cases it is said how far a long matrix is.
 const PROGRESS: usize = 100;
@@ -77,7 +77,7 @@ where
     T: Display,
     F: Future<Output = Vec<String>> + Send + 'static,
 {
-    let at_once = PER_PROCESSOR * std::thread::available_parallelism().map_or(1, Into::into);
+    let at_once = at_once();
     let mut tally = Tally::of(what, cases.len());
     let mut cases = cases.into_iter();
     let mut running = JoinSet::new();
@@ -99,6 +99,13 @@ where
         tally.ended(&name, found);
     }
     tally.faults
+}
+
+fn at_once() -> usize {
+    std::env::var("STOLOS_AT_ONCE").map_or_else(
+        |_| PER_PROCESSOR * std::thread::available_parallelism().map_or(1, Into::into),
+        |text| text.parse().expect("STOLOS_AT_ONCE is a number"),
+    )
 }
 
 /// How far the cases of a matrix are, and what is wrong with them.

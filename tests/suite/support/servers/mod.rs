@@ -1,11 +1,11 @@
 //! Real API servers: one etcd and, for each cluster, a kube-apiserver and a kube-controller-manager.
 //!
-//! A test asks for a set by the names of its clusters and gets it once every cluster is ready, or a line on stderr
-//! that says what was left out where there are no binaries (`tests/kube/build-kube` builds them into
-//! `target/kube-assets`; `KUBEBUILDER_ASSETS` names a folder of one's own):
+//! A test asks for a set by the names of its clusters and gets it once every cluster is ready. `tests/kube/build-kube`
+//! builds the binaries into `target/kube-assets`; `KUBEBUILDER_ASSETS` names a folder of one's own. A test that takes
+//! them is `#[ignore]`d, with that as its reason, and fails where it is asked for without them.
 //!
 //! ```ignore
-//! let Some(servers) = Servers::start("drift", &["cluster1", "cluster2"]).await else { return };
+//! let servers = Servers::start("drift", &["cluster1", "cluster2"]).await;
 //! let clusters = servers.clusters().await;                    // doors, as an administrator
 //! let readers = servers.kubeconfig_of("reader", &User::Certificate { name: "r", group: None }).await;
 //! let clusters = servers.clusters_of(&readers).await;         // doors, as that user
@@ -46,7 +46,7 @@ use stolos::cluster::{Cluster, Contexts, Limits};
 use stolos::topology::ClusterName;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
-pub(crate) use assets::{Assets, left_out};
+pub(crate) use assets::Assets;
 pub(crate) use audit::Request;
 pub(crate) use kubeconfig::{Context, write as write_kubeconfig};
 pub(crate) use kubelet::Kubelet;
@@ -95,8 +95,8 @@ pub(crate) struct Settings {
     pub(crate) controllers: Vec<String>,
     /// Further arguments of its API server.
     pub(crate) arguments: Vec<String>,
-    /// The socket of whoever runs its Pods, where its kubelet asks for what listens in them. Without one, or where
-    /// the kubelet was not built, it has no node.
+    /// The socket of whoever runs its Pods, where its kubelet asks for what listens in them. Without one
+    /// it has no node.
     pub(crate) pods: Option<PathBuf>,
 }
 
@@ -137,34 +137,34 @@ impl Settings {
 }
 
 impl Servers {
-    /// A set for a test, ready; none, and a line that says so, where there are no binaries.
-    pub(crate) async fn start(test: &str, clusters: &[&str]) -> Option<Self> {
+    /// A set for a test, ready.
+    pub(crate) async fn start(test: &str, clusters: &[&str]) -> Self {
         let settings = clusters.iter().enumerate().map(|(place, name)| Settings::nth(place, name));
         Self::start_with(test, settings.collect()).await
     }
 
     /// A set whose clusters are not like the default.
-    pub(crate) async fn start_with(test: &str, clusters: Vec<Settings>) -> Option<Self> {
-        let assets = Assets::find_or_say(test)?;
+    pub(crate) async fn start_with(test: &str, clusters: Vec<Settings>) -> Self {
+        let assets = Assets::get();
         end_shared_if_idle().await;
-        Some(Self::start_set(test, clusters, assets).await)
+        Self::start_set(test, clusters, assets).await
     }
 
     /// The set that tests share which do no harm to one another: the running one, or a new one.
     ///
     /// It stays for the next test, until another set is asked for meanwhile.
-    pub(crate) async fn shared(test: &str, settings: fn() -> Settings) -> Option<Arc<Self>> {
-        let assets = Assets::find_or_say(test)?;
+    pub(crate) async fn shared(test: &str, settings: fn() -> Settings) -> Arc<Self> {
+        let assets = Assets::get();
         let mut shared = SHARED.lock().await;
         if let Some(running) = &*shared {
-            return Some(Arc::clone(running));
+            return Arc::clone(running);
         }
         let servers = Arc::new(Self::start_set(test, vec![settings()], assets).await);
         // What would outlive this process must end with the last test that holds it.
         if process::ends_with_us() {
             *shared = Some(Arc::clone(&servers));
         }
-        Some(servers)
+        servers
     }
 
     async fn start_set(test: &str, clusters: Vec<Settings>, assets: Assets) -> Self {

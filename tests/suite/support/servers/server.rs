@@ -46,9 +46,8 @@ impl Server {
         };
         let authority = Authority::new(&format!("{} test authority", settings.name));
         let mut arguments = api_arguments(folder, &settings, port, etcd, &authority);
-        let kubelet = assets.kubelet.as_deref().zip(settings.pods.as_deref());
-        let kubelet =
-            kubelet.map(|(binary, pods)| Kubelet::start(binary, folder, &settings, &authority, pods));
+        let pods = settings.pods.as_deref();
+        let kubelet = pods.map(|pods| Kubelet::start(&assets.kubelet, folder, &settings, &authority, pods));
         if kubelet.is_some() {
             arguments.extend(Kubelet::arguments(folder));
         }
