@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::contexts::take_in;
 use super::fault::fault_of;
-use super::http2;
+use super::http2::{self, Speech};
 use crate::cluster::credentials::{MARGIN, Source, SourceKind};
 use crate::cluster::transport::{Limits, TransportError};
 
@@ -53,7 +53,7 @@ impl Access {
     pub(super) fn new(config: kube::Config, source: Option<Source>) -> Result<Self, TransportError> {
         let mut state = State { info: config.auth_info.clone(), ..State::default() };
         if source.as_ref().is_none_or(|source| matches!(source.kind, SourceKind::Fixed)) {
-            state.client = Some(http2::client(&config).map_err(|error| fault_of(&error))?);
+            state.client = Some(http2::client(&config, Speech::Shared).map_err(|error| fault_of(&error))?);
         }
         let watches = Arc::new(Semaphore::new(WATCHES));
         Ok(Self { config, source, watches, state: Mutex::new(state) })
@@ -69,7 +69,7 @@ impl Access {
     pub(super) async fn alone(&self, limits: Limits) -> Result<kube::Client, TransportError> {
         let mut state = self.state.lock().await;
         self.current(&mut state, limits).await?;
-        kube::Client::try_from(self.config_with(&state)).map_err(|error| fault_of(&error))
+        http2::client(&self.config_with(&state), Speech::Http1).map_err(|error| fault_of(&error))
     }
 
     /// A client with credentials of a later turn than those that the server refused; none where others
@@ -110,7 +110,8 @@ impl Access {
         if let Some(source) = &self.source {
             state.expires = take_in(&mut state.info, source.renew(limits).await?)?;
         }
-        let client = http2::client(&self.config_with(state)).map_err(|error| fault_of(&error))?;
+        let client =
+            http2::client(&self.config_with(state), Speech::Shared).map_err(|error| fault_of(&error))?;
         state.client = Some(client.clone());
         state.turn += 1;
         Ok(Admitted { client, turn: state.turn })

@@ -18,8 +18,20 @@ use tower::{BoxError, ServiceExt};
 /// long it has to say so. Together no longer than a read may take, so that the next attempt finds another.
 const STILL: Duration = Duration::from_secs(5);
 
+/// What a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speech {
+    /// HTTP/2 where it is offered, one connection for all.
+    Shared,
+    /// HTTP/1.1 alone: a connection may be upgraded, and is then no other's.
+    Http1,
+}
+
 /// A client with the credentials of a config.
-pub(super) fn client(config: &kube::Config) -> Result<kube::Client, kube::Error> {
+///
+/// kube's own would wait with a small packet until the one before it was acknowledged, for 40 ms where the other side
+/// delays that (RFC 1122, section 4.2.3.2): `nodelay` is off there.
+pub(super) fn client(config: &kube::Config, speech: Speech) -> Result<kube::Client, kube::Error> {
     if config.proxy_url.is_some() || config.cluster_url.scheme_str() != Some("https") {
         return kube::Client::try_from(config.clone());
     }
@@ -32,7 +44,11 @@ pub(super) fn client(config: &kube::Config) -> Result<kube::Client, kube::Error>
         let name = name.map_err(|error| kube::Error::RustlsTls(RustlsTlsError::InvalidServerName(error)))?;
         tls = tls.with_server_name_resolver(FixedServerNameResolver::new(name));
     }
-    let mut connector = TimeoutConnector::new(tls.enable_all_versions().wrap_connector(tcp));
+    let tls = match speech {
+        Speech::Shared => tls.enable_all_versions().wrap_connector(tcp),
+        Speech::Http1 => tls.enable_http1().wrap_connector(tcp),
+    };
+    let mut connector = TimeoutConnector::new(tls);
     connector.set_connect_timeout(config.connect_timeout);
     let client: Client<_, Body> = Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())

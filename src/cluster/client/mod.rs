@@ -26,6 +26,9 @@ use fault::fault_of;
 pub use contexts::Contexts;
 pub(super) use forward::{ForwardFault, Forwarded};
 
+/// Who we are in a server's audit log.
+const USER_AGENT: &str = concat!("stolos/v", env!("CARGO_PKG_VERSION"));
+
 /// The way to one API server. Cheap to clone.
 #[derive(Clone)]
 pub struct Transport {
@@ -68,6 +71,7 @@ impl Transport {
         config.connect_timeout = Some(limits.connect);
         // Watches read for minutes; every request has its own limit instead.
         config.read_timeout = None;
+        config.headers.push((header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
         // Retries are counted and reported by `Cluster`.
         config.default_retry = false;
         let access = Arc::new(Access::new(config, source)?);
