@@ -1,18 +1,27 @@
 //! Which objects of a unit are sent side by side.
 
+use std::collections::BTreeMap;
+
 use super::mint::ROOT_SECRET;
 use crate::object::ObjectRef;
 use crate::plan::Change;
 
-/// Waves, in order: objects of one wave do not need one another, but may need those before them.
+/// Waves, in order: objects of one wave do not need one another, but may need those before them. Rights need
+/// the roles that they bind, and Pods whatever a workload names.
 const WAVES: &[&[&str]] = &[
     &["Namespace"],
-    &["CustomResourceDefinition"],
-    &["ServiceAccount"],
-    &["Secret", "ConfigMap"],
-    &["ClusterRole", "Role"],
+    &[
+        "CustomResourceDefinition",
+        "ServiceAccount",
+        "Secret",
+        "ConfigMap",
+        "ClusterRole",
+        "Role",
+        "Service",
+        "Endpoints",
+        "EndpointSlice",
+    ],
     &["ClusterRoleBinding", "RoleBinding"],
-    &["Service", "Endpoints", "EndpointSlice"],
     &["Deployment", "DaemonSet", "StatefulSet", "Job", "PodDisruptionBudget", "HorizontalPodAutoscaler"],
 ];
 
@@ -23,29 +32,27 @@ const WAVES: &[&[&str]] = &[
 /// leave the key, which cannot be made again.
 fn wave(object: &ObjectRef) -> usize {
     match object.kind.as_str() {
-        "Secret" if object.name == ROOT_SECRET => WAVES.len() + 2,
+        "Secret" if object.name == ROOT_SECRET => 0,
         "MutatingWebhookConfiguration"
         | "ValidatingWebhookConfiguration"
         | "ValidatingAdmissionPolicy"
-        | "ValidatingAdmissionPolicyBinding" => WAVES.len() + 1,
-        kind => WAVES.iter().position(|kinds| kinds.contains(&kind)).unwrap_or(WAVES.len()),
+        | "ValidatingAdmissionPolicyBinding" => WAVES.len() + 2,
+        kind => 1 + WAVES.iter().position(|kinds| kinds.contains(&kind)).unwrap_or(WAVES.len()),
     }
 }
 
-/// Cuts the changes of a step where the wave changes. The plan's order decides which comes
-/// first, so that a destroy runs the other way round.
+/// Puts the changes of a step together in waves. The plan's order decides which way the waves go, so that a destroy
+/// runs the other way round; within a wave it stays.
 pub(super) fn waves<'c>(changes: impl IntoIterator<Item = &'c Change>) -> Vec<Vec<&'c Change>> {
-    let mut waves: Vec<Vec<&Change>> = Vec::new();
-    let mut last = None;
+    let changes: Vec<&Change> = changes.into_iter().collect();
+    let of = |change: Option<&&Change>| change.map(|change| wave(&change.object));
+    let is_backwards = of(changes.first()) > of(changes.last());
+    let mut waves: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
     for change in changes {
-        let this = wave(&change.object);
-        match waves.last_mut() {
-            Some(open) if last == Some(this) => open.push(change),
-            _ => waves.push(vec![change]),
-        }
-        last = Some(this);
+        waves.entry(wave(&change.object)).or_default().push(change);
     }
-    waves
+    let waves = waves.into_values();
+    if is_backwards { waves.rev().collect() } else { waves.collect() }
 }
 
 #[cfg(test)]
@@ -53,11 +60,11 @@ mod tests {
     use super::*;
     use crate::plan::{Action, Cause, Conflicts, Origin};
 
-    fn secret(name: &str) -> Change {
+    fn change(kind: &str, name: &str) -> Change {
         Change {
             object: ObjectRef {
                 group: String::new(),
-                kind: "Secret".to_owned(),
+                kind: kind.to_owned(),
                 namespace: Some("istio-system".to_owned()),
                 name: name.to_owned(),
             },
@@ -75,16 +82,55 @@ mod tests {
         }
     }
 
-    fn names(order: &[&str]) -> Vec<Vec<String>> {
-        let changes: Vec<Change> = order.iter().map(|name| secret(name)).collect();
-        let name = |change: &&Change| change.object.name.clone();
-        waves(&changes).iter().map(|wave| wave.iter().map(name).collect()).collect()
+    fn names(changes: &[Change]) -> Vec<Vec<&str>> {
+        waves(changes)
+            .iter()
+            .map(|wave| wave.iter().map(|change| change.object.name.as_str()).collect())
+            .collect()
     }
 
     #[test]
     fn the_root_is_never_written_beside_what_it_signed() {
-        assert_eq!(names(&["stolos-root", "cacerts"]), [["stolos-root"], ["cacerts"]]);
-        assert_eq!(names(&["cacerts", "stolos-root"]), [["cacerts"], ["stolos-root"]]);
-        assert_eq!(names(&["a", "b"]), [["a", "b"]]);
+        let [root, signed, other] = ["stolos-root", "cacerts", "other"].map(|name| change("Secret", name));
+        assert_eq!(names(&[root.clone(), signed.clone()]), [["stolos-root"], ["cacerts"]]);
+        assert_eq!(names(&[signed.clone(), root]), [["cacerts"], ["stolos-root"]]);
+        assert_eq!(names(&[signed, other]), [["cacerts", "other"]]);
+    }
+
+    #[test]
+    fn what_needs_nothing_goes_together_and_a_destroy_the_other_way_round() {
+        let kinds = [
+            ("ServiceAccount", "account"),
+            ("ClusterRole", "role"),
+            ("ClusterRoleBinding", "binding"),
+            ("Role", "local role"),
+            ("RoleBinding", "local binding"),
+            ("Service", "service"),
+            ("Deployment", "pods"),
+            ("Gateway", "gateway"),
+            ("MutatingWebhookConfiguration", "webhook"),
+        ];
+        let mut changes: Vec<Change> = kinds.iter().map(|(kind, name)| change(kind, name)).collect();
+        assert_eq!(
+            names(&changes),
+            [
+                vec!["account", "role", "local role", "service"],
+                vec!["binding", "local binding"],
+                vec!["pods"],
+                vec!["gateway"],
+                vec!["webhook"],
+            ]
+        );
+        changes.reverse();
+        assert_eq!(
+            names(&changes),
+            [
+                vec!["webhook"],
+                vec!["gateway"],
+                vec!["pods"],
+                vec!["local binding", "binding"],
+                vec!["service", "local role", "role", "account"],
+            ]
+        );
     }
 }

@@ -99,6 +99,12 @@ impl Claimant {
         let mut outlived = self.outlived.clone();
         for _ in 0..RACES {
             let Some(live) = self.cluster.get(&self.lease).await? else {
+                // A server waits for 50 ms until it refuses what is made in a namespace that is not there
+                // (`missingNamespaceWait`, plugin/pkg/admission/namespace/lifecycle of apiserver 1.35), and
+                // says so of one that it is asked for at once.
+                if let Some(error) = self.lacks_namespace().await? {
+                    return Ok(Claim::NoNamespace(error));
+                }
                 let lease = record::new_lease(&self.lease, &self.holder, &self.terms, self.cluster.time());
                 let sent = Moment::now();
                 match self.cluster.create(&lease).await {
@@ -151,11 +157,17 @@ impl Claimant {
                 Verdict::Nobody | Verdict::Ended | Verdict::Outlived | Verdict::Doubtful => Look::Open,
             });
         }
+        Ok(match self.lacks_namespace().await? {
+            Some(error) => Look::NoNamespace(error),
+            None => Look::Open,
+        })
+    }
+
+    /// That its namespace is not there, where that is so.
+    async fn lacks_namespace(&self) -> Result<Option<ClusterError>, ClusterError> {
         let namespace = self.namespace();
-        if self.cluster.get(&namespace).await?.is_some() {
-            return Ok(Look::Open);
-        }
-        Ok(Look::NoNamespace(ClusterError {
+        let live = self.cluster.get(&namespace).await?;
+        Ok(live.is_none().then(|| ClusterError {
             cluster: self.cluster.name().clone(),
             request: format!("read {namespace}"),
             attempts: 1,

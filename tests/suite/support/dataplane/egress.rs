@@ -115,6 +115,8 @@ async fn connect(
                 return stream.write_all(refused.as_bytes()).await.ok();
             }
         };
+        // As Go's own connections are.
+        connection.set_nodelay(true).ok()?;
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.ok()?;
         return tokio::io::copy_bidirectional(&mut stream, &mut connection).await.ok().map(drop);
     }
