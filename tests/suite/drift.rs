@@ -20,10 +20,7 @@ const SHARED: &str = "primary-remote-multi-network.yaml";
 
 /// A mesh that was applied.
 async fn applied(on: BackEnd, test: &str) -> Meshes {
-    let meshes = Meshes::on(on, test, desired(SHARED, &topology_text(SHARED))).await;
-    let ran = meshes.apply().await;
-    assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
-    meshes
+    Meshes::applied_on(on, test, desired(SHARED, &topology_text(SHARED))).await
 }
 
 fn istiod(group: &str, kind: &str) -> ObjectRef {

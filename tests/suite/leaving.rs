@@ -21,10 +21,7 @@ on_both_back_ends!(
 const SHARED: &str = "primary-remote-multi-network.yaml";
 
 async fn applied(on: BackEnd, test: &str) -> Meshes {
-    let meshes = Meshes::on(on, test, desired(SHARED, &topology_text(SHARED))).await;
-    let ran = meshes.apply().await;
-    assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
-    meshes
+    Meshes::applied_on(on, test, desired(SHARED, &topology_text(SHARED))).await
 }
 
 fn reference(kind: &str, namespace: Option<&str>, name: &str) -> ObjectRef {

@@ -48,20 +48,10 @@ impl Transport {
         // No roots, so that the machine's own are not searched for a URL that has no TLS.
         config.root_cert = Some(Vec::new());
         let server = url.trim_end_matches('/').to_owned();
-        Self::made(config, server, limits, None, Trust::Verified)
+        Self::new(config, server, limits, None, Trust::Verified)
     }
 
     fn new(
-        config: kube::Config,
-        server: String,
-        limits: Limits,
-        source: Source,
-        trust: Trust,
-    ) -> Result<Self, TransportError> {
-        Self::made(config, server, limits, Some(source), trust)
-    }
-
-    fn made(
         mut config: kube::Config,
         server: String,
         limits: Limits,

@@ -94,6 +94,14 @@ impl Meshes {
         meshes
     }
 
+    /// The same, applied.
+    pub(crate) async fn applied_on(back_end: BackEnd, test: &str, desired: Desired) -> Self {
+        let meshes = Self::on(back_end, test, desired).await;
+        let ran = meshes.apply().await;
+        assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
+        meshes
+    }
+
     /// Clusters of a back end in which nothing happens by itself.
     pub(crate) async fn still_on(back_end: BackEnd, test: &str, desired: Desired) -> Self {
         match back_end {
