@@ -87,7 +87,8 @@ impl Contexts {
             true => Trust::Blind,
             false => Trust::Verified,
         };
-        Transport::new(config, server, limits, Some(source), trust).map_err(|error| unusable(error.to_string()))
+        Transport::new(config, server, limits, Some(source), trust)
+            .map_err(|error| unusable(error.to_string()))
     }
 }
 

@@ -292,6 +292,10 @@ fn steady(value: &mut Value, key: &str) {
                 }
             }
             map.iter_mut().for_each(|(key, value)| steady(value, key));
+            // A server writes no empty list of them.
+            map.retain(|key, value| {
+                key != "managedFields" || value.as_array().is_none_or(|all| !all.is_empty())
+            });
         }
         Value::Array(items) => {
             items.iter_mut().for_each(|item| steady(item, key));
