@@ -4,7 +4,23 @@ use crate::diagnostic::Code;
 
 /// All codes of this module.
 pub static CODES: &[&Code] =
-    &[&FILES, &TEMPLATE, &FUNCTION_UNKNOWN, &FUNCTION_REFUSED, &REFUSES, &VALUES, &YAML, &LIMIT];
+    &[&ARCHIVE, &FILES, &TEMPLATE, &FUNCTION_UNKNOWN, &FUNCTION_REFUSED, &REFUSES, &VALUES, &YAML, &LIMIT];
+
+/// An archive or folder whose files cannot be taken.
+pub static ARCHIVE: Code = Code {
+    name: "chart-archive",
+    summary: "an archive or a folder holds what no chart may hold",
+    page: "\
+Charts come as folders or as .tgz archives, as `helm package` makes them and `helm pull` loads them down.
+They hold files and folders and nothing else. A link, a device, a path that leads out of the archive, a file
+that stands in it twice, and an archive that grows beyond all measure when it is unpacked are refused, whatever
+they are meant for: a template could read through them what is no part of the chart. Nothing is ever unpacked
+to the disk.
+
+The fact below the message says which file it is. Where the archive is broken, it was not copied or loaded down
+whole: get it again.
+",
+};
 
 /// The files are no chart that can be rendered here.
 pub(super) static FILES: Code = Code {
@@ -16,8 +32,14 @@ A chart is a folder with a `Chart.yaml` (a name, an `apiVersion` of `v1` or `v2`
 a kind that the built-in renderer does not take: a chart with subcharts (`charts/`, `dependencies`)
 and a library chart are refused rather than rendered in part.
 
-Istio's own charts (base, istiod, gateway, cni, ztunnel) are all of the plain kind. Check that the
-path names the chart's own folder and that the download was complete.
+Istio's own charts (base, istiod, gateway, cni, ztunnel) are all of the plain kind. `istio.charts: {path: DIR}`
+takes `base`, `istiod` and `gateway` from there, each a folder or a .tgz file, by the name and the version in
+its `Chart.yaml`: the version has to be `istio.version`, or `1.0.0`, which Istio's source has in the place of
+one. Check that the path names the folder that they are in, and that the download was complete:
+
+    helm pull base --repo https://istio-release.storage.googleapis.com/charts --version 1.30.3 -d charts
+    helm pull istiod --repo https://istio-release.storage.googleapis.com/charts --version 1.30.3 -d charts
+    helm pull gateway --repo https://istio-release.storage.googleapis.com/charts --version 1.30.3 -d charts
 ",
 };
 

@@ -87,6 +87,17 @@ impl Chart {
         &self.metadata.name
     }
 
+    /// The same chart, whose schema is not asked.
+    #[must_use]
+    pub fn without_schema(self) -> Self {
+        Self { schema: None, ..self }
+    }
+
+    /// The version that it says it has: `1.30.3`.
+    pub fn version(&self) -> &str {
+        &self.metadata.version
+    }
+
     /// SHA-256 over its files, in hexadecimal: equal charts render equally.
     pub fn digest(&self) -> &str {
         &self.digest
@@ -107,6 +118,11 @@ fn digest_of(files: &BTreeMap<String, Vec<u8>>) -> String {
             hash.update(part);
         }
     }
+    digest_text(hash)
+}
+
+/// A digest in hexadecimal.
+pub(super) fn digest_text(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -11,6 +11,7 @@ use super::value::{Host, List, Map, Text, Value, host, texts};
 #[derive(Debug)]
 pub(super) struct Metadata {
     pub(super) name: String,
+    pub(super) version: String,
     /// The versions of Kubernetes that it is for.
     pub(super) kube_version: String,
     texts: Vec<(&'static str, String)>,
@@ -92,6 +93,7 @@ impl Metadata {
             Some(_) => None,
         };
         Ok(Self {
+            version: text("version")?,
             kube_version: text("kubeVersion")?,
             texts,
             lists,

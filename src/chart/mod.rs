@@ -7,12 +7,13 @@
 //! function or construct that is not implemented is an error by name, never an
 //! empty text.
 //!
-//! In order: [`Chart::load`] reads files and compiles templates; [`render`]
+//! In order: [`archive`] unpacks and [`ChartSet::find`] picks the charts of one Istio; [`Chart::load`] reads files and compiles templates; [`render`]
 //! merges values (`values`), runs templates (`machine`, with `value` and
 //! `function`) and reads their output again (`manifest`).
 
 pub mod embedded;
 
+pub mod archive;
 mod capabilities;
 mod codes;
 mod error;
@@ -27,16 +28,19 @@ mod metadata;
 mod meter;
 mod render;
 mod schema;
+mod set;
 mod template;
 mod value;
 mod values;
 
-pub use codes::CODES;
+pub use archive::Files;
+pub use codes::{ARCHIVE as CHART_ARCHIVE, CODES};
 pub use error::{Call, ChartError, Fault, Limit, Place};
 pub use input::{Capabilities, KubeVersion, Operation, ReleaseInfo};
 pub use load::Chart;
 pub use manifest::Manifest;
 pub use render::render;
+pub use set::ChartSet;
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Stop;
 use super::load::{Loaded, read};
+use super::{Stop, charts};
 use crate::compile::{self, Desired, PublicFiles};
 use crate::diagnostic::Failure;
 use crate::document::{Sources, Spanned};
@@ -14,7 +14,8 @@ use crate::topology::{Root, files};
 pub(super) fn desired(loaded: &Loaded) -> Result<Desired, Stop> {
     let graph = Graph::of(&loaded.topology).map_err(|error| error.failure())?;
     let files = public_files(loaded)?;
-    Ok(compile::compile(&loaded.topology, &graph, &files).map_err(|error| error.failure())?)
+    let charts = charts::charts(loaded)?;
+    Ok(compile::compile(&loaded.topology, &graph, &files, &charts).map_err(|error| error.failure())?)
 }
 
 /// Where a file that a topology names is: relative to the file that names it.
@@ -23,13 +24,18 @@ pub(super) fn path_of_named(sources: &Sources, named: &Spanned<String>) -> PathB
     Path::new(&naming.name).parent().unwrap_or(Path::new("")).join(&named.value)
 }
 
+/// Where a topology names a file: `named in mesh.yaml:3`.
+pub(super) fn named_at(sources: &Sources, named: &Spanned<String>) -> String {
+    let naming = sources.get(named.span.source);
+    let line = naming.text[..named.span.range().start].matches('\n').count() + 1;
+    format!("named in {}:{line}", naming.name)
+}
+
 /// Reads a text file that a topology names.
 pub(super) fn read_named(sources: &Sources, named: &Spanned<String>) -> Result<String, Failure> {
-    let naming = sources.get(named.span.source);
     let path = path_of_named(sources, named);
     let shown = path.display().to_string();
-    let line = naming.text[..named.span.range().start].matches('\n').count() + 1;
-    let here = |failure: Failure| failure.with_fact(format!("named in {}:{line}", naming.name));
+    let here = |failure: Failure| failure.with_fact(named_at(sources, named));
     let bytes = read(&path).map_err(|error| here(files::unreadable(&shown, &error.to_string())))?;
     String::from_utf8(bytes).map_err(|_| here(files::unreadable(&shown, "it is not UTF-8 text")))
 }

@@ -10,15 +10,16 @@ use crate::graph::{Graph, Unit};
 use crate::validate::Use;
 use crate::view;
 
-/// Explain a code, or a unit of a topology
+/// Explain a code, a unit of a topology, or the versions of Istio
 ///
 /// A code stands in brackets in a finding: stolos explain network-unknown. A unit is named by its
 /// cluster: stolos explain cluster1/eastwest-gateway mesh.yaml says what it is, waits for and
-/// unblocks. Without anything to explain it lists the codes.
+/// unblocks. stolos explain versions prints which versions of Istio are known, and what differs
+/// between them. Without anything to explain it lists the codes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A code, or CLUSTER/UNIT
-    #[arg(value_name = "CODE|CLUSTER/UNIT")]
+    /// A code, CLUSTER/UNIT, or `versions`
+    #[arg(value_name = "CODE|CLUSTER/UNIT|versions")]
     subject: Option<String>,
     /// The topology that has the unit: a file, or a folder of files
     #[arg(value_name = "PATH")]
@@ -27,6 +28,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
     let text = match (&args.subject, &args.path) {
+        (Some(subject), None) if subject == "versions" => view::versions::table(),
         (None, _) => list(),
         (Some(subject), Some(path)) => unit(subject, path)?,
         (Some(subject), None) if subject.contains('/') => return Err(without_topology(subject).into()),

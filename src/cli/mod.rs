@@ -6,6 +6,7 @@
 //! to `view`; it decides nothing about meshes. stdout is data, stderr is talk.
 
 mod apply;
+mod charts;
 mod clusters;
 mod codes;
 mod compile;

@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::charts::charts;
 use super::clusters::Reach;
 use super::desired::{path_of_named, public_named, read_named};
 use super::load::{self, Loaded, load_texts, texts_at};
@@ -20,7 +21,7 @@ use crate::plan::saved::{
     Binding, SavedPlan, SavedSource, SavedTopology, SavedView, VERSION, digest_of_file, read, stale, used,
 };
 use crate::plan::{Conflicts, Live, Mode, Plan};
-use crate::topology::ClusterName;
+use crate::topology::{Charts, ClusterName};
 use crate::view;
 use crate::view::diagnostics::{Colours, Look};
 
@@ -69,15 +70,17 @@ pub(super) fn save(
     })
 }
 
-/// The digest of each public file that a topology names, by its path.
+/// The digest of each public file that a topology names, and of its charts, by their paths.
 fn digests(loaded: &Loaded) -> Result<BTreeMap<String, String>, Failure> {
-    let named = public_named(loaded).into_iter();
-    named
-        .map(|named| {
-            let path = path_of_named(&loaded.sources, named).display().to_string();
-            Ok((path, digest_of_file(&read_named(&loaded.sources, named)?)))
-        })
-        .collect()
+    let path_of = |named| path_of_named(&loaded.sources, named).display().to_string();
+    let mut digests = BTreeMap::new();
+    for named in public_named(loaded) {
+        digests.insert(path_of(named), digest_of_file(&read_named(&loaded.sources, named)?));
+    }
+    if let Some(Charts::Path(named)) = loaded.topology.istio.charts.as_ref().map(|charts| &charts.value) {
+        digests.insert(path_of(named), charts(loaded)?.digest().to_owned());
+    }
+    Ok(digests)
 }
 
 /// Sixteen bytes that nobody has seen before, in hexadecimal digits. They are no key: a salt and an ID.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Renders;
+use crate::chart::ChartSet;
 use crate::graph::{Edge, Unit};
 use crate::object::{Object, ObjectRef};
 use crate::topology::{ChartName, ClusterName, IstioVersion, NetworkName, Rollout, UnitName};
@@ -42,6 +43,8 @@ pub struct MeshFacts {
     pub trust_domain: String,
     /// Which Istio.
     pub version: IstioVersion,
+    /// From which charts, in words: `embedded charts`.
+    pub charts: String,
     /// How many networks clusters stand on.
     pub networks: usize,
     /// Whom certificates go back to.
@@ -113,6 +116,8 @@ pub struct Content {
 pub struct Release {
     /// The chart.
     pub chart: ChartName,
+    /// The charts that it is one of.
+    pub charts: ChartSet,
     /// The release's name: `istio-eastwestgateway`.
     pub name: String,
     /// Its namespace.

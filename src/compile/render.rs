@@ -9,12 +9,13 @@ use serde_json::{Map, Value as Json};
 use super::applyset::{PART_OF, applyset_id};
 use super::fill::{each_text, fill_tree, holes_of};
 use super::{CompileError, DesiredUnit, Hole, MeshFacts, Release, Values};
-use crate::chart::{self, Capabilities, Chart, ChartError, ReleaseInfo};
+use crate::chart::{self, Capabilities, Chart, ChartError, ChartSet, ReleaseInfo};
 use crate::document::emit::to_yaml;
 use crate::object::Object;
 use crate::topology::ChartName;
 
-/// What `.Capabilities` says to the embedded charts, which do not branch on it.
+/// What `.Capabilities` says to the charts. None of these branches on it, in no Istio from 1.24 to 1.31: what does is
+/// Istio's chart `cni`, which a mesh does not take.
 static CAPABILITIES: LazyLock<Capabilities> =
     LazyLock::new(|| Capabilities::of_kubernetes("1.33.0").expect("a version of Kubernetes"));
 
@@ -116,7 +117,7 @@ impl Release {
         }
         let stand_ins = stand_ins(&mut values);
         let info = ReleaseInfo::new(&self.name, &self.namespace);
-        let manifests = chart::render(self.chart.embedded(), &values, &info, &CAPABILITIES)?;
+        let manifests = chart::render(self.chart.of(&self.charts), &values, &info, &CAPABILITIES)?;
         let id = applyset_id(mesh);
         let objects = manifests.into_iter().map(|manifest| {
             let mut object = manifest.object;
@@ -148,12 +149,12 @@ fn each_text_of(object: &mut Object, mut visit: impl FnMut(&mut String)) {
 }
 
 impl ChartName {
-    /// The chart of this name in the binary.
-    fn embedded(self) -> &'static Chart {
+    /// The chart of this name.
+    fn of(self, charts: &ChartSet) -> &Chart {
         match self {
-            Self::Base => chart::embedded::base(),
-            Self::Istiod => chart::embedded::istiod(),
-            Self::Gateway => chart::embedded::gateway(),
+            Self::Base => charts.base(),
+            Self::Istiod => charts.istiod(),
+            Self::Gateway => charts.gateway(),
         }
     }
 }
@@ -210,6 +211,7 @@ mod tests {
             namespace: "istio-system".to_owned(),
             trust_domain: "cluster.local".to_owned(),
             version: IstioVersion::NEWEST,
+            charts: "embedded charts".to_owned(),
             networks: 1,
             root: RootFacts::Istiod,
         };

@@ -153,11 +153,23 @@ pub(super) static ISTIO: Record = Record {
         ),
         optional(
             "charts",
-            Shape::Words(&["embedded"]),
-            "Where the charts come from: `embedded` are the small ones inside of stolos.",
+            Shape::Either(&[Shape::Words(&["embedded"]), Shape::Of(&CHARTS_PATH)]),
+            "Where the charts come from: `embedded` are the small ones inside of stolos, `{path}` Istio's own.",
         ),
         optional("values", Shape::Of(&VALUES), "Your own chart values for every cluster."),
     ],
+    elsewhere: &[],
+};
+
+/// `istio.charts: {path}`.
+pub(super) static CHARTS_PATH: Record = Record {
+    name: "chartsPath",
+    about: "Istio's own charts `base`, `istiod` and `gateway`. The path is relative to this file.",
+    keys: &[required(
+        "path",
+        Shape::Text,
+        "A folder with the charts, each a folder or a .tgz file, or one .tgz file with them.",
+    )],
     elsewhere: &[],
 };
 

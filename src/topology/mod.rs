@@ -16,6 +16,7 @@ mod owned;
 mod schema;
 mod unit_name;
 mod version;
+mod version_rules;
 
 pub use codes::CODES;
 pub use decode::{Parsed, parse};
@@ -25,4 +26,5 @@ pub use names::{ClusterName, NamespaceName, NetworkName};
 pub use owned::{Instead, OWNED_KEYS, OwnedKey, When};
 pub use schema::schema;
 pub use unit_name::UnitName;
-pub use version::{IstioVersion, KNOWN_VERSIONS, VersionFault};
+pub use version::{EMBEDDED_MINORS, IstioVersion, KNOWN_VERSIONS, VersionFault};
+pub use version_rules::{READ as VERSION_RULES_READ, VERSION_RULES, VersionRule};

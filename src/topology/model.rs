@@ -99,10 +99,12 @@ pub struct Istio {
 }
 
 /// `istio.charts`: where the charts come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Charts {
     /// Those in the binary.
     Embedded,
+    /// Istio's own, in a folder or in an archive.
+    Path(Spanned<String>),
 }
 
 /// A user's own values for the releases: `values: {base: …, istiod: …, gateway: …}`.

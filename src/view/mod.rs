@@ -9,3 +9,4 @@ pub mod graph;
 pub mod plan;
 pub mod progress;
 pub mod rbac;
+pub mod versions;

@@ -403,6 +403,7 @@ mod tests {
                 namespace: "istio-system".to_owned(),
                 trust_domain: "cluster.local".to_owned(),
                 version: IstioVersion::NEWEST,
+                charts: "embedded charts".to_owned(),
                 networks: 1,
                 root: RootFacts::Istiod,
             },

@@ -3,35 +3,24 @@
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stolos::chart::{Capabilities, Chart, ReleaseInfo, embedded, render};
 
+use crate::support::helm::{self, chart};
+use crate::support::official::charts_in;
 use crate::table::{Against, Chosen, Row, median};
 
 const KUBE_VERSION: &str = "1.33.0";
 
 struct Case {
     name: String,
-    chart: Charts,
+    chart: Arc<Chart>,
     folder: PathBuf,
     values: Value,
     /// How many times as fast as the helm process.
     times: f64,
-}
-
-enum Charts {
-    Embedded(&'static Chart),
-    Official(Box<Chart>),
-}
-
-impl Case {
-    fn chart(&self) -> &Chart {
-        match &self.chart {
-            Charts::Embedded(chart) => chart,
-            Charts::Official(chart) => chart,
-        }
-    }
 }
 
 pub(crate) fn rows(chosen: &Chosen) -> Vec<Row> {
@@ -41,10 +30,10 @@ pub(crate) fn rows(chosen: &Chosen) -> Vec<Row> {
 
 fn embedded_cases() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/chart/embedded");
-    let case = |name: &str, chart: &'static Chart, values: Value, times| Case {
+    let case = |name: &str, chart: Arc<Chart>, values: Value, times| Case {
         name: format!("chart: embedded {name}"),
         folder: folder.join(chart.name()),
-        chart: Charts::Embedded(chart),
+        chart,
         values,
         times,
     };
@@ -78,45 +67,9 @@ fn official_cases() -> Vec<Case> {
         };
         let version = folder.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
         let name = format!("chart: official {} {version}", chart.name());
-        cases.push(Case { name, chart: Charts::Official(Box::new(chart)), folder, values, times });
+        cases.push(Case { name, chart: Arc::new(chart), folder, values, times });
     }
     cases
-}
-
-fn charts_in(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut level = vec![folder.to_owned()];
-    for _ in 0..3 {
-        let mut next = Vec::new();
-        for folder in level {
-            if folder.join("Chart.yaml").is_file() {
-                found.push(folder);
-            } else {
-                let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-                next.extend(entries.map(|entry| entry.path()).filter(|path| path.is_dir()));
-            }
-        }
-        level = next;
-    }
-    found.sort();
-    found
-}
-
-fn chart(folder: &Path) -> Chart {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next).expect("a folder of the chart").flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(folder).expect("below the chart").to_string_lossy().into_owned();
-                files.push((name, std::fs::read(&path).expect("a readable file")));
-            }
-        }
-    }
-    Chart::load(files).expect("a chart of Istio loads")
 }
 
 /// The first rendering of a process, files read and templates parsed, as helm has to do it every time;
@@ -129,8 +82,8 @@ fn rows_of(case: &Case) -> [Row; 2] {
         black_box(manifests.expect("the values are taken"));
     };
     let first = median(10, || rendered(&chart(&case.folder)));
-    let next = median(50, || rendered(case.chart()));
-    let against = match helm() {
+    let next = median(50, || rendered(&case.chart));
+    let against = match helm::find() {
         Some(helm) => Against::Other { name: "helm", takes: of_helm(&helm, case), times: case.times },
         None => Against::Nothing("no helm to compare with"),
     };
@@ -138,11 +91,6 @@ fn rows_of(case: &Case) -> [Row; 2] {
         Row { name: case.name.clone(), ours: first, against },
         Row { name: format!("{}, once more", case.name), ours: next, against: Against::Nothing("") },
     ]
-}
-
-fn helm() -> Option<PathBuf> {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/helm");
-    std::env::var_os("STOLOS_HELM").map(PathBuf::from).or_else(|| built.is_file().then_some(built))
 }
 
 fn of_helm(helm: &Path, case: &Case) -> std::time::Duration {

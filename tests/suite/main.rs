@@ -4,6 +4,7 @@ mod adoption;
 mod apply;
 mod chart_language;
 mod chart_oracle;
+mod charts;
 mod clusters;
 mod clusterz;
 mod compile;

@@ -1,6 +1,6 @@
 //! The charts in the binary: base, istiod and gateway, small and of our own writing.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use super::Chart;
 
@@ -62,21 +62,21 @@ static ISTIOD: Files = files!(
 );
 
 /// CRDs and the reader account.
-pub fn base() -> &'static Chart {
-    static CHART: LazyLock<Chart> = LazyLock::new(|| load(BASE));
-    &CHART
+pub fn base() -> Arc<Chart> {
+    static CHART: LazyLock<Arc<Chart>> = LazyLock::new(|| Arc::new(load(BASE)));
+    Arc::clone(&CHART)
 }
 
 /// The control plane, or a remote's share of it.
-pub fn istiod() -> &'static Chart {
-    static CHART: LazyLock<Chart> = LazyLock::new(|| load(ISTIOD));
-    &CHART
+pub fn istiod() -> Arc<Chart> {
+    static CHART: LazyLock<Arc<Chart>> = LazyLock::new(|| Arc::new(load(ISTIOD)));
+    Arc::clone(&CHART)
 }
 
 /// The gateway.
-pub fn gateway() -> &'static Chart {
-    static CHART: LazyLock<Chart> = LazyLock::new(|| load(GATEWAY));
-    &CHART
+pub fn gateway() -> Arc<Chart> {
+    static CHART: LazyLock<Arc<Chart>> = LazyLock::new(|| Arc::new(load(GATEWAY)));
+    Arc::clone(&CHART)
 }
 
 fn load(files: Files) -> Chart {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::values::Computed;
 use super::{Context, entrance_text, object};
 use crate::compile::{Content, Done, Hole, Minted, ROOT_DIGEST};
-use crate::topology::{ChartName, Cluster, Mtls, Root};
+use crate::topology::{ChartName, Cluster, Mtls, Root, VersionRule};
 
 /// The trust domain that Istio takes where none is given.
 const DEFAULT_TRUST_DOMAIN: &str = "cluster.local";
@@ -59,8 +59,8 @@ impl Context<'_> {
         // (pkg/kube/inject/webhook.go, parseInjectEnvs, 1.30.3).
         let path = format!("/inject/cluster/{}/net/{}", cluster.id(), cluster.network.value);
         computed.set("istiodRemote.injectionPath", path);
-        if topology.mesh.trust_domain != DEFAULT_TRUST_DOMAIN {
-            // From 1.29 on the names of this cluster's services come from its own ConfigMap `istio`.
+        let names_its_services = VersionRule::RemoteNamesItsServices.holds(topology.version());
+        if names_its_services && topology.mesh.trust_domain != DEFAULT_TRUST_DOMAIN {
             computed.set("pilot.configMap", true);
             computed.set("meshConfig.trustDomain", topology.mesh.trust_domain.as_str());
         }

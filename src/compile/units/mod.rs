@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::desired::{Desired, DesiredCluster, DesiredUnit, MeshFacts, RootFacts};
 use super::{CompileError, Content, Done, Renders};
+use crate::chart::ChartSet;
 use crate::graph::{Graph, Unit, UnitKind};
 use crate::object::{Object, ObjectRef};
 use crate::topology::{Cluster, Entrance, Root, Topology};
@@ -24,9 +25,14 @@ pub const ROOT_DIGEST: &str = "checksum/cacerts-root";
 /// Key files are never among them.
 pub type PublicFiles = BTreeMap<String, String>;
 
-/// Compiles a validated topology.
-pub fn compile(topology: &Topology, graph: &Graph, files: &PublicFiles) -> Result<Desired, CompileError> {
-    let context = Context { topology, files, renders: Renders::default() };
+/// Compiles a validated topology on the charts that it names.
+pub fn compile(
+    topology: &Topology,
+    graph: &Graph,
+    files: &PublicFiles,
+    charts: &ChartSet,
+) -> Result<Desired, CompileError> {
+    let context = Context { topology, files, charts, renders: Renders::default() };
     let units = graph
         .units()
         .into_iter()
@@ -37,7 +43,7 @@ pub fn compile(topology: &Topology, graph: &Graph, files: &PublicFiles) -> Resul
         })
         .collect::<Result<_, _>>()?;
     Ok(Desired {
-        mesh: mesh_facts(topology),
+        mesh: mesh_facts(topology, charts),
         clusters: clusters(topology),
         units,
         rollout: topology.rollout(),
@@ -48,6 +54,7 @@ pub fn compile(topology: &Topology, graph: &Graph, files: &PublicFiles) -> Resul
 struct Context<'t> {
     topology: &'t Topology,
     files: &'t PublicFiles,
+    charts: &'t ChartSet,
     renders: Renders,
 }
 
@@ -117,7 +124,7 @@ fn objects(objects: impl IntoIterator<Item = serde_json::Value>) -> Content {
     Content { release: None, objects: objects.into_iter().map(object).collect() }
 }
 
-fn mesh_facts(topology: &Topology) -> MeshFacts {
+fn mesh_facts(topology: &Topology, charts: &ChartSet) -> MeshFacts {
     let networks: BTreeSet<_> = topology.clusters.values().map(|cluster| &cluster.network.value).collect();
     let root = match topology.root.as_ref().map(|root| &root.value) {
         Some(Root::Files { certificate, key }) => {
@@ -134,6 +141,7 @@ fn mesh_facts(topology: &Topology) -> MeshFacts {
         namespace: topology.mesh.namespace.as_str().to_owned(),
         trust_domain: topology.mesh.trust_domain.as_str().to_owned(),
         version: topology.version(),
+        charts: charts.label().to_owned(),
         networks: networks.len(),
         root,
     }

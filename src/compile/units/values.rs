@@ -47,6 +47,7 @@ impl Context<'_> {
         overlay(&mut values, computed.0);
         Release {
             chart,
+            charts: self.charts.clone(),
             name: name.to_owned(),
             namespace: self.mesh_namespace().to_owned(),
             values: Arc::new(values),

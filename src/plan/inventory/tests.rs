@@ -12,6 +12,7 @@ fn mesh() -> MeshFacts {
         namespace: "istio-system".to_owned(),
         trust_domain: "cluster.local".to_owned(),
         version: IstioVersion::NEWEST,
+        charts: "embedded charts".to_owned(),
         networks: 2,
         root: RootFacts::Istiod,
     }

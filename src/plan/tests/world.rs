@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::charts::without_charts;
+use crate::chart::ChartSet;
 use crate::compile::{Desired, Hole, Minted, Values, compile};
 use crate::diagnostic::Failure;
 use crate::document::Sources;
@@ -33,7 +34,7 @@ pub(crate) fn with_charts(text: &str) -> Desired {
     let parsed = parse(&sources, &[file]);
     let topology = parsed.topology.expect("a test writes whole topologies");
     let graph = Graph::of(&topology).unwrap();
-    compile(&topology, &graph, &BTreeMap::new()).unwrap()
+    compile(&topology, &graph, &BTreeMap::new(), &ChartSet::embedded()).unwrap()
 }
 
 /// One of the topologies of the repository.

@@ -4,7 +4,9 @@ use super::reader::{Fields, Reader};
 use super::values::{self, Layer};
 use crate::diagnostic::{Diagnostic, listed};
 use crate::document::{Entry, Kind, Node, Spanned};
-use crate::topology::codes::{CHARTS_UNSUPPORTED, ISTIO_VERSION_MALFORMED, ISTIO_VERSION_UNKNOWN};
+use crate::topology::codes::{
+    CHARTS_UNSUPPORTED, ISTIO_VERSION_MALFORMED, ISTIO_VERSION_UNKNOWN, VALUE_UNKNOWN,
+};
 use crate::topology::{
     Charts, Dns, Istio, IstioVersion, KNOWN_VERSIONS, Mesh, Mtls, NamespaceName, ReleaseValues, VersionFault,
     keys,
@@ -48,37 +50,59 @@ fn version(node: &Node, reader: &mut Reader) -> Option<Spanned<IstioVersion>> {
         reader.mismatch(node, "a version of Istio, such as `1.30.3`");
         return None;
     };
-    let newest = KNOWN_VERSIONS.map(|version| version.to_string());
     let minors = KNOWN_VERSIONS.map(|version| format!("1.{}", version.minor));
     let known = listed(minors.iter().map(String::as_str));
-    let finding = match IstioVersion::parse(words) {
+    let newest = IstioVersion::NEWEST;
+    let (finding, help) = match IstioVersion::parse(words) {
         Ok(version) => return Some(Spanned::new(version, node.span)),
-        Err(VersionFault::Malformed) => {
-            Diagnostic::error(&ISTIO_VERSION_MALFORMED, node.span, "no version of Istio")
-        }
-        Err(VersionFault::UnknownMinor) => {
-            Diagnostic::error(&ISTIO_VERSION_UNKNOWN, node.span, "the charts are not for this minor version")
-        }
+        Err(VersionFault::Malformed) => (
+            Diagnostic::error(&ISTIO_VERSION_MALFORMED, node.span, "no version of Istio"),
+            format!("known are {known}: write `{newest}`, for example."),
+        ),
+        Err(VersionFault::TooOld) => (
+            Diagnostic::error(&ISTIO_VERSION_UNKNOWN, node.span, "older than all that are known"),
+            format!("known are {known}: write `{newest}`, for example."),
+        ),
+        Err(VersionFault::WithoutPatch) => (
+            Diagnostic::error(&ISTIO_VERSION_UNKNOWN, node.span, "which patch of it?"),
+            format!("known are {known}; of a newer one write the patch as well: `{words}.0`."),
+        ),
     };
-    let newest = newest.last().map_or("", String::as_str);
-    reader.lose(finding.with_help(format!("known are {known}: write `{newest}`, for example.")));
+    reader.lose(finding.with_help(help));
     None
 }
 
 fn charts(fields: &Fields<'_>, reader: &mut Reader) -> Option<Spanned<Charts>> {
     let node = fields.get("charts")?;
-    let names_a_later_source = match &node.kind {
-        Kind::Text(text) => text == "external",
-        Kind::Map(entries) => {
-            entries.iter().any(|entry| ["path", "repo", "oci"].contains(&entry.key.value.as_str()))
-        }
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::List(_) => false,
+    let has = |entries: &[Entry], keys: &[&str]| {
+        entries.iter().any(|entry| keys.contains(&entry.key.value.as_str()))
     };
-    if names_a_later_source {
-        let finding =
-            Diagnostic::error(&CHARTS_UNSUPPORTED, node.span, "this version cannot take charts from there");
-        reader.lose(finding.with_help("write `charts: embedded`; other sources come with a later version."));
-        return None;
-    }
-    reader.word(fields, "charts", &[("embedded", Charts::Embedded)])
+    let later = match &node.kind {
+        Kind::Text(text) if text == "embedded" => return Some(Spanned::new(Charts::Embedded, node.span)),
+        Kind::Text(text) => text == "external",
+        Kind::Map(entries) if has(entries, &["repo", "oci"]) => true,
+        Kind::Map(_) => {
+            let fields = reader.fields(node, &keys::CHARTS_PATH, node.span)?;
+            let path = reader.text(fields.get("path")?, "the path of a folder or of a .tgz file")?;
+            return Some(Spanned::new(Charts::Path(path), node.span));
+        }
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::List(_) => {
+            reader.mismatch(node, "`embedded`, or `{ path: DIR }` with Istio's own charts");
+            return None;
+        }
+    };
+    let (finding, help) = if later {
+        (
+            Diagnostic::error(&CHARTS_UNSUPPORTED, node.span, "this version cannot take charts from there"),
+            "write `charts: embedded`, or `charts: { path: DIR }` with Istio's own charts in a folder; other \
+             sources come with a later version.",
+        )
+    } else {
+        (
+            Diagnostic::error(&VALUE_UNKNOWN, node.span, "no value of this key"),
+            "write `embedded`, or `{ path: DIR }` with Istio's own charts in a folder.",
+        )
+    };
+    reader.lose(finding.with_help(help));
+    None
 }

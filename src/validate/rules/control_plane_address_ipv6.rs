@@ -1,7 +1,7 @@
 //! An IPv6 address of a control plane, on an Istio that makes a name of it.
 
 use super::*;
-use crate::topology::{Host, IstioVersion};
+use crate::topology::{Host, IstioVersion, VersionRule};
 
 static CODE: Code = Code {
     name: "control-plane-address-ipv6",
@@ -9,13 +9,10 @@ static CODE: Code = Code {
     page: include_str!("../pages/control-plane-address-ipv6.md"),
 };
 
-/// The first minor whose remote profile writes an IPv6 EndpointSlice.
-const FIRST_MINOR: u32 = 30;
-
 pub(super) const RULE: Rule = Rule::new(&CODE, check);
 
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
-    if topology.version().minor >= FIRST_MINOR {
+    if VersionRule::RemoteTakesIpv6.holds(topology.version()) {
         return;
     }
     for address in control_plane_addresses(topology) {

@@ -46,6 +46,8 @@ mod gateway_address_unusable;
 mod gateway_port_duplicate;
 mod gateway_port_unknown;
 mod gateway_without_replicas;
+mod istio_version_newer;
+mod istio_version_not_embedded;
 mod marker_reserved;
 mod mesh_id_malformed;
 mod namespace_name_malformed;
@@ -78,7 +80,7 @@ mod value_owned_by_topology;
 pub use control_plane_address_hostname::CODE as CONTROL_PLANE_ADDRESS_HOSTNAME;
 
 /// Every rule, in the order in which a reader of the file would ask.
-pub const RULES: [Rule; 57] = [
+pub const RULES: [Rule; 59] = [
     mesh_id_malformed::RULE,
     trust_domain_malformed::RULE,
     cluster_name_malformed::RULE,
@@ -130,6 +132,8 @@ pub const RULES: [Rule; 57] = [
     trust_root_one_file::RULE,
     root_keeper_remote::RULE,
     charts_not_chosen::RULE,
+    istio_version_not_embedded::RULE,
+    istio_version_newer::RULE,
     value_owned_by_topology::RULE,
     marker_reserved::RULE,
     remote_cluster_timeout_zero::RULE,

@@ -14,11 +14,12 @@ const SHOWN: usize = 8;
 /// `Mesh mesh1: 2 clusters, 2 networks, Istio 1.30.3 (embedded charts)`.
 pub(super) fn heading(plan: &Plan) -> String {
     format!(
-        "Mesh {}: {}, {}, Istio {} (embedded charts)",
+        "Mesh {}: {}, {}, Istio {} ({})",
         plan.mesh.id,
         counted(plan.clusters.len(), "cluster", "clusters"),
         counted(plan.mesh.networks, "network", "networks"),
-        plan.mesh.version
+        plan.mesh.version,
+        plan.mesh.charts
     )
 }
 

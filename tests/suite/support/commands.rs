@@ -18,6 +18,7 @@ use super::meshes::{collection, desired};
 /// A folder with a topology, and its clusters.
 pub(crate) struct Commands {
     pub(crate) folder: PathBuf,
+    file: &'static str,
     pub(crate) lent: Option<Lent>,
     /// The ID of each cluster.
     clusters: BTreeMap<String, String>,
@@ -26,13 +27,18 @@ pub(crate) struct Commands {
 impl Commands {
     /// Clusters that do what clusters do by themselves. The topology is `mesh.yaml`.
     pub(crate) async fn on(back_end: BackEnd, test: &str, topology: &str) -> Self {
+        Self::on_file(back_end, test, "mesh.yaml", topology).await
+    }
+
+    /// The same for a topology in a file of this name.
+    pub(crate) async fn on_file(back_end: BackEnd, test: &str, file: &'static str, topology: &str) -> Self {
         // Both tests of a claim may run at once.
         let folder = match back_end {
             BackEnd::Sandbox => scratch(test),
             BackEnd::ApiServers => scratch(&format!("{test}-on-api-servers")),
         };
-        std::fs::write(folder.join("mesh.yaml"), topology).expect("a file");
-        let clusters = desired("mesh.yaml", topology).clusters.into_iter();
+        std::fs::write(folder.join(file), topology).expect("a file");
+        let clusters = desired(file, topology).clusters.into_iter();
         let clusters: BTreeMap<String, String> =
             clusters.map(|(name, facts)| (name.to_string(), facts.id)).collect();
         let lent = match back_end {
@@ -45,7 +51,7 @@ impl Commands {
                 Some(lent)
             }
         };
-        Self { folder, lent, clusters }
+        Self { folder, file, lent, clusters }
     }
 
     /// The flags that say where the clusters are.
@@ -117,13 +123,13 @@ impl Commands {
         Sandbox::open(&self.folder.join(".stolos/sandbox"), &clusters, &clock).expect("a sandbox")
     }
 
-    /// `stolos VERB REACH FLAGS mesh.yaml`. `words` are the verb and its flags.
+    /// `stolos VERB REACH FLAGS FILE`. `words` are the verb and its flags.
     pub(crate) fn stolos(&self, words: &[&str]) -> Ran {
         let (verb, flags) = words.split_first().expect("a verb");
         let mut arguments = vec![*verb];
         arguments.extend(self.reach().split(' '));
         arguments.extend(flags);
-        arguments.push("mesh.yaml");
+        arguments.push(self.file);
         self.alone(&arguments)
     }
 }

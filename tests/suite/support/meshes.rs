@@ -10,6 +10,7 @@ use http::Method;
 use jiff::Timestamp;
 use serde_json::Value;
 use stolos::apply::{self, Event, Holder, Job, Leases, Options, Stop, Summary, Terms};
+use stolos::chart::ChartSet;
 use stolos::cluster::{Cluster, Contexts, Limits, Transport, dry_runs, greet, look_into, survey};
 use stolos::compile::{self, Desired, PublicFiles, Values};
 use stolos::diagnostic::Failure;
@@ -57,7 +58,7 @@ pub(crate) fn desired(name: &str, text: &str) -> Desired {
     assert_eq!(parsed.diagnostics, [], "{name}");
     let topology = parsed.topology.expect("a topology");
     let graph = Graph::of(&topology).expect("a graph");
-    compile::compile(&topology, &graph, &PublicFiles::default()).expect("it compiles")
+    compile::compile(&topology, &graph, &PublicFiles::default(), &ChartSet::embedded()).expect("it compiles")
 }
 
 /// The text of a topology of the repository.
