@@ -153,12 +153,8 @@ fn conditioned(step: &Step, desired: &DesiredUnit) -> Vec<ObjectRef> {
             .filter(|change| change.action.writes() || step.unmet.is_some())
             .map(|change| change.object.clone())
             .collect(),
-        // What else a base has is there once it was written.
-        Done::Established => of_all()
-            .filter(|change| change.object.kind == "CustomResourceDefinition")
-            .map(|change| change.object.clone())
-            .collect(),
-        Done::ControlPlane { .. }
+        Done::Established
+        | Done::ControlPlane { .. }
         | Done::Gateway { .. }
         | Done::Address { .. }
         | Done::Token { .. }

@@ -112,7 +112,7 @@ fn a_mesh_is_taken_down_by_a_saved_plan() {
     let saved = done(&folder, &["plan", "--destroy", "--sandbox", "--out", "down.plan", "mesh.yaml"]);
     assert_eq!(saved.stdout, planned.stdout);
     let applied = done(&folder, &["apply", "down.plan"]);
-    assert!(applied.stderr.contains("\nDestroyed: 76 deleted, 2 released in 15 steps, "), "{applied}");
+    assert!(applied.stderr.contains("\nDestroyed: 77 deleted, 2 released in 15 steps, "), "{applied}");
     let again = stolos(&folder, &["plan", "--destroy", "--sandbox", "--detailed-exitcode", "mesh.yaml"]);
     assert_eq!(again.code, Some(0), "{again}");
 }

@@ -19,6 +19,7 @@ static BASE: Files = files!(
     "templates/_known.tpl",
     "templates/_shared.tpl",
     "templates/crds.yaml",
+    "templates/default-validator.yaml",
     "templates/reader-serviceaccount.yaml",
     "templates/zzz_check.yaml",
     "values.yaml",

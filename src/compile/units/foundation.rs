@@ -60,13 +60,14 @@ impl Context<'_> {
         (objects(secrets), Done::Exists)
     }
 
-    /// CRDs and the reader account. No default revision: its validator would never be
-    /// patched on a remote, and `istiod` brings a validator of its own on primaries.
+    /// CRDs and the reader account, and in a primary the validator of whatever no revision claims. In a remote
+    /// nobody would fill in its CA: istiod patches validators of its own cluster alone
+    /// (pkg/webhooks/validation/controller, 1.29.1).
     pub(super) fn base(&self, cluster: &Cluster) -> (Content, Done) {
         let mut computed = Computed::default();
         computed.set("global.istioNamespace", self.mesh_namespace());
         computed.set("global.tag", self.topology.version().to_string());
-        computed.set("defaultRevision", "");
+        computed.set("defaultRevision", if cluster.is_primary() { "default" } else { "" });
         let release = self.release(cluster, ChartName::Base, "istio-base", computed);
         (Content { release: Some(release), objects: Vec::new() }, Done::Established)
     }

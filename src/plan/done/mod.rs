@@ -25,7 +25,8 @@ pub fn reads(unit: &Unit, done: &Done, objects: &[ObjectRef]) -> Vec<(ClusterNam
         objects.iter().map(|object| (unit.cluster.clone(), (*object).clone())).collect()
     };
     match done {
-        Done::Exists | Done::Established => here(&objects.iter().collect::<Vec<_>>()),
+        Done::Exists => here(&objects.iter().collect::<Vec<_>>()),
+        Done::Established => here(&definitions(objects).collect::<Vec<_>>()),
         Done::ControlPlane { deployment, webhook } => here(&[deployment, webhook]),
         Done::Gateway { deployment, address } => {
             let service = address.iter().chain(objects.iter().filter(|object| object.kind == "Service"));
@@ -43,13 +44,19 @@ pub fn reads(unit: &Unit, done: &Done, objects: &[ObjectRef]) -> Vec<(ClusterNam
     }
 }
 
+/// What has to be Established: the rest of a base is there once it was written.
+fn definitions(objects: &[ObjectRef]) -> impl Iterator<Item = &ObjectRef> {
+    objects.iter().filter(|object| object.kind == "CustomResourceDefinition")
+}
+
 /// What a unit's condition still lacks; none where the unit is done.
 pub fn unmet(unit: &Unit, done: &Done, objects: &[ObjectRef], live: &impl Lookup) -> Option<Unmet> {
     let cluster = &unit.cluster;
     match done {
         Done::Exists => missing(cluster, objects, live),
         Done::Established => {
-            missing(cluster, objects, live).or_else(|| not_established(cluster, objects, live))
+            let definitions: Vec<ObjectRef> = definitions(objects).cloned().collect();
+            missing(cluster, &definitions, live).or_else(|| not_established(cluster, &definitions, live))
         }
         Done::ControlPlane { deployment, webhook } => workload::unavailable(cluster, deployment, live)
             .or_else(|| registration::without_ca_bundle(cluster, webhook, live)),
@@ -171,9 +178,7 @@ fn missing(cluster: &ClusterName, objects: &[ObjectRef], live: &impl Lookup) -> 
 }
 
 /// The CustomResourceDefinitions that are not yet served.
-fn not_established(cluster: &ClusterName, objects: &[ObjectRef], live: &impl Lookup) -> Option<Unmet> {
-    let kinds: Vec<&ObjectRef> =
-        objects.iter().filter(|object| object.kind == "CustomResourceDefinition").collect();
+fn not_established(cluster: &ClusterName, kinds: &[ObjectRef], live: &impl Lookup) -> Option<Unmet> {
     let facts: Vec<String> = kinds
         .iter()
         .filter_map(|kind| {

@@ -267,8 +267,9 @@ fn another_version_says_what_restarts_and_tells_what_changes_alike_together() {
             "  Deployment istio-system/istiod restarts in cluster1",
             "",
             "stage 2",
-            "  ~ cluster1/base             16 objects",
-            "      ~ 16 objects alike: 15 CustomResourceDefinition, 1 ServiceAccount",
+            "  ~ cluster1/base             17 objects",
+            "      ~ 17 objects alike: 15 CustomResourceDefinition, 1 ServiceAccount, 1 \
+             ValidatingWebhookConfiguration",
             "          metadata.labels[\"app.kubernetes.io/version\"]  1.30.3 -> 1.30.2",
             "  ~ cluster2/base             16 objects",
             "      ~ 16 objects alike: 15 CustomResourceDefinition, 1 ServiceAccount",
