@@ -6,8 +6,9 @@ use super::mint::ROOT_SECRET;
 use crate::object::ObjectRef;
 use crate::plan::Change;
 
-/// Waves, in order: objects of one wave do not need one another, but may need those before them. Rights need
-/// the roles that they bind, and Pods whatever a workload names.
+/// Waves, in order: objects of one wave do not need one another, but may need those before them. Bindings need
+/// their roles, and Pods what their workload names. By the time a Pod runs, its rights are there: both were sent at
+/// once, and it has to be made, bound to a node and started first.
 const WAVES: &[&[&str]] = &[
     &["Namespace"],
     &[
@@ -21,8 +22,16 @@ const WAVES: &[&[&str]] = &[
         "Endpoints",
         "EndpointSlice",
     ],
-    &["ClusterRoleBinding", "RoleBinding"],
-    &["Deployment", "DaemonSet", "StatefulSet", "Job", "PodDisruptionBudget", "HorizontalPodAutoscaler"],
+    &[
+        "ClusterRoleBinding",
+        "RoleBinding",
+        "Deployment",
+        "DaemonSet",
+        "StatefulSet",
+        "Job",
+        "PodDisruptionBudget",
+        "HorizontalPodAutoscaler",
+    ],
 ];
 
 /// The wave of an object. Kinds without a row, custom resources among them, come before webhooks,
@@ -115,8 +124,7 @@ mod tests {
             names(&changes),
             [
                 vec!["account", "role", "local role", "service"],
-                vec!["binding", "local binding"],
-                vec!["pods"],
+                vec!["binding", "local binding", "pods"],
                 vec!["gateway"],
                 vec!["webhook"],
             ]
@@ -127,8 +135,7 @@ mod tests {
             [
                 vec!["webhook"],
                 vec!["gateway"],
-                vec!["pods"],
-                vec!["local binding", "binding"],
+                vec!["pods", "local binding", "binding"],
                 vec!["service", "local role", "role", "account"],
             ]
         );

@@ -65,7 +65,7 @@ impl fmt::Display for Row {
             Against::Other { name, takes, times } => {
                 let ratio = takes.as_secs_f64() / self.ours.as_secs_f64();
                 let takes = in_words(*takes);
-                write!(f, " {takes:>12} {ratio:>8.0}x  {times:.0}x {name}{mark}")
+                write!(f, " {takes:>12} {ratio:>8.1}x  {times:.0}x {name}{mark}")
             }
             Against::Bound(bound) => write!(f, " {:>12} {:>9}  below {}{mark}", "", "", in_words(*bound)),
             Against::Smaller { takes, times } => {

@@ -31,7 +31,13 @@ fn difference(ours: &[Manifest], helms: &[Document]) -> Option<String> {
 }
 
 /// Both sides of one case; what is wrong, if anything.
-fn compare(helm: &Path, folder: &Path, chart: &Chart, setting: &Setting, values: &Path) -> Option<String> {
+pub(crate) fn compare(
+    helm: &Path,
+    folder: &Path,
+    chart: &Chart,
+    setting: &Setting,
+    values: &Path,
+) -> Option<String> {
     let theirs = helm::template(helm, folder, setting, values);
     match (ours(chart, setting, values), theirs) {
         (Ok(ours), Ok(theirs)) => difference(&ours, &theirs),

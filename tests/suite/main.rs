@@ -2,6 +2,7 @@
 
 mod adoption;
 mod apply;
+mod chart_differential;
 mod chart_language;
 mod chart_oracle;
 mod charts;

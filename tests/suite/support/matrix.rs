@@ -157,7 +157,8 @@ fn panicked(error: tokio::task::JoinError) -> String {
     }
 }
 
-fn seed() -> u64 {
+/// What chance goes by: `STOLOS_SEED`, or the clock.
+pub(crate) fn seed() -> u64 {
     std::env::var("STOLOS_SEED").map_or_else(
         |_| {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
