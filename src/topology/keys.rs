@@ -156,6 +156,16 @@ pub(super) static ISTIO: Record = Record {
             Shape::Either(&[Shape::Words(&["embedded"]), Shape::Of(&CHARTS_PATH)]),
             "Where the charts come from: `embedded` are the small ones inside of stolos, `{path}` Istio's own.",
         ),
+        optional(
+            "profile",
+            Shape::Words(&["demo", "preview", "stable"]),
+            "A profile of Istio's own charts. The one of a remote follows from its role.",
+        ),
+        optional(
+            "platform",
+            Shape::Words(&["gke", "k3d", "k3s", "microk8s", "minikube", "openshift"]),
+            "The distribution of Kubernetes, for Istio's own charts.",
+        ),
         optional("values", Shape::Of(&VALUES), "Your own chart values for every cluster."),
     ],
     elsewhere: &[],

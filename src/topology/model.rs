@@ -94,8 +94,76 @@ pub struct Istio {
     pub version: Option<Spanned<IstioVersion>>,
     /// `istio.charts`; `None` is embedded in the sandbox and an error on real clusters.
     pub charts: Option<Spanned<Charts>>,
+    /// `istio.profile`; remotes have one of their own.
+    pub profile: Option<Spanned<Profile>>,
+    /// `istio.platform`.
+    pub platform: Option<Spanned<Platform>>,
     /// `istio.values`.
     pub values: ReleaseValues,
+}
+
+/// `istio.profile`: values that Istio's own charts bring along (`files/profile-*.yaml`).
+///
+/// `remote` is not among them, since the role of a cluster says it, and neither is `ambient`: this is a mesh of
+/// sidecars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Little of everything, and all that is traced.
+    Demo,
+    /// What comes next.
+    Preview,
+    /// Fields that are not stable are refused.
+    Stable,
+}
+
+impl Profile {
+    /// Each with its word in the charts.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("demo", Self::Demo), ("preview", Self::Preview), ("stable", Self::Stable)];
+
+    /// Its word in the charts.
+    pub fn as_str(self) -> &'static str {
+        word_of(&Self::ALL, self)
+    }
+}
+
+/// `istio.platform`: what a distribution of Kubernetes needs otherwise (`files/profile-platform-*.yaml`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    /// Google's.
+    Gke,
+    /// k3s in Docker.
+    K3d,
+    /// Rancher's small one.
+    K3s,
+    /// Canonical's small one.
+    Microk8s,
+    /// One for a single machine.
+    Minikube,
+    /// Red Hat's.
+    Openshift,
+}
+
+impl Platform {
+    /// Each with its word in the charts.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("gke", Self::Gke),
+        ("k3d", Self::K3d),
+        ("k3s", Self::K3s),
+        ("microk8s", Self::Microk8s),
+        ("minikube", Self::Minikube),
+        ("openshift", Self::Openshift),
+    ];
+
+    /// Its word in the charts.
+    pub fn as_str(self) -> &'static str {
+        word_of(&Self::ALL, self)
+    }
+}
+
+/// The word of a value that a table has.
+fn word_of<T: PartialEq>(table: &[(&'static str, T)], wanted: T) -> &'static str {
+    table.iter().find(|(_, value)| *value == wanted).map_or("", |(word, _)| word)
 }
 
 /// `istio.charts`: where the charts come from.

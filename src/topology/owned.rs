@@ -88,13 +88,16 @@ const fn with_replicas(path: &'static str) -> OwnedKey {
 ///
 /// `_internal_defaults_do_not_set` is where the official charts keep their own
 /// defaults: a value there would pass by every other line of this table.
-pub const OWNED_KEYS: [OwnedKey; 49] = {
+pub const OWNED_KEYS: [OwnedKey; 57] = {
     use ChartName::{Base, Gateway, Istiod};
     [
         follows(Base, "_internal_defaults_do_not_set", "the keys themselves, which stand at the top level"),
         follows(Base, "defaultRevision", "the role of the cluster"),
         key(Base, "global.istioNamespace", "mesh.namespace"),
+        key(Base, "global.platform", "istio.platform"),
         key(Base, "global.tag", "istio.version"),
+        key(Base, "platform", "istio.platform"),
+        key(Base, "profile", "istio.profile"),
         follows(Istiod, "_internal_defaults_do_not_set", "the keys themselves, which stand at the top level"),
         follows(Istiod, "global.configCluster", "the role of the cluster"),
         follows(Istiod, "global.externalIstiod", "whether the cluster serves remotes"),
@@ -104,6 +107,7 @@ pub const OWNED_KEYS: [OwnedKey; 49] = {
         key(Istiod, "global.multiCluster.clusterName", "clusters.X.id"),
         follows(Istiod, "global.multiCluster.enabled", "the number of clusters"),
         key(Istiod, "global.network", "clusters.X.network"),
+        key(Istiod, "global.platform", "istio.platform"),
         key(Istiod, "global.remotePilotAddress", "clusters.X.controlPlane.address"),
         key(Istiod, "global.tag", "istio.version"),
         follows(Istiod, "istiodRemote.enabled", "the role of the cluster"),
@@ -119,7 +123,8 @@ pub const OWNED_KEYS: [OwnedKey; 49] = {
         key(Istiod, "pilot.env.CLUSTER_ID", "clusters.X.id"),
         follows(Istiod, "pilot.env.EXTERNAL_ISTIOD", "whether the cluster serves remotes"),
         follows(Istiod, "pilot.podAnnotations.checksum/cacerts-root", "the root of trust"),
-        follows(Istiod, "profile", "the role of the cluster"),
+        key(Istiod, "platform", "istio.platform"),
+        key(Istiod, "profile", "istio.profile"),
         follows(Istiod, "revision", "the mesh, which has one revision"),
         follows(Istiod, "revisionTags", "the mesh, which has one revision"),
         follows(
@@ -129,9 +134,12 @@ pub const OWNED_KEYS: [OwnedKey; 49] = {
         ),
         with_replicas("autoscaling.enabled"),
         key(Gateway, "global.istioNamespace", "mesh.namespace"),
+        key(Gateway, "global.platform", "istio.platform"),
         follows(Gateway, "name", "the gateway's job: every cluster's is called istio-eastwestgateway"),
         key(Gateway, "networkGateway", "clusters.X.network"),
         key(Gateway, "networkGatewayPorts", "eastWestGateway.ports"),
+        key(Gateway, "platform", "istio.platform"),
+        key(Gateway, "profile", "istio.profile"),
         with_replicas("replicaCount"),
         follows(Gateway, "revision", "the mesh, which has one revision"),
         key(Gateway, "service.annotations", "eastWestGateway.service.annotations"),

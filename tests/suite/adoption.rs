@@ -342,7 +342,8 @@ async fn what_kubectl_and_helm_made_is_adopted_and_no_longer_theirs() {
     tool.kubectl(&["create", "-f", "-"], &system).well();
     let chart = helm::root().join("src/chart/embedded/base");
     let chart = chart.to_str().expect("a path");
-    tool.helm(&helm::binary(), &["install", "istio-base", chart, "--namespace", "istio-system"]).well();
+    let values = ["--namespace", "istio-system", "--set", "defaultRevision=default"];
+    tool.helm(&helm::binary(), &[&["install", "istio-base", chart][..], &values].concat()).well();
     let plan = meshes.plan(Mode::Apply).await;
     let adopted = |manager: &str| -> Vec<String> {
         let changes = plan.steps.iter().flat_map(|step| &step.changes);

@@ -13,7 +13,7 @@ use flate2::write::GzEncoder;
 use crate::support::back_end::BackEnd;
 use crate::support::command::{Ran, repository, scratch, stolos};
 use crate::support::commands::Commands;
-use crate::support::meshes::topology_text;
+use crate::support::meshes::{desired, topology_text};
 
 const FILE: &str = "primary-remote-multi-network.yaml";
 const TOPOLOGIES: [&str; 5] =
@@ -266,4 +266,27 @@ async fn official_charts_of_every_minor_serve_every_topology_in_the_sandbox() {
 #[ignore = "takes Istio's own charts and API servers: STOLOS_ISTIO_CHARTS, tests/kube/build-kube"]
 async fn official_charts_of_every_minor_serve_every_topology_on_api_servers() {
     official_charts_come_are_clean_and_go(BackEnd::ApiServers).await;
+}
+
+#[test]
+fn a_profile_goes_to_every_chart_but_a_remotes_control_plane_and_a_platform_to_all() {
+    let text = topology_text(FILE)
+        .replace("charts: embedded", "charts: { path: charts }, profile: demo, platform: openshift");
+    let desired = desired("mesh.yaml", &text);
+    let mut seen = BTreeMap::new();
+    for unit in &desired.units {
+        let Some(release) = &unit.content.release else { continue };
+        let platform = release.values["global"]["platform"].as_str();
+        assert_eq!(platform, Some("openshift"), "{}", unit.unit);
+        seen.insert(unit.unit.to_string(), release.values["profile"].as_str().unwrap_or("none"));
+    }
+    let expected = [
+        ("cluster1/base", "demo"),
+        ("cluster1/control-plane", "demo"),
+        ("cluster1/eastwest-gateway", "demo"),
+        ("cluster2/base", "demo"),
+        ("cluster2/control-plane", "remote"),
+        ("cluster2/eastwest-gateway", "demo"),
+    ];
+    assert_eq!(seen, expected.map(|(unit, profile)| (unit.to_owned(), profile)).into());
 }

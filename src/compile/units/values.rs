@@ -35,8 +35,16 @@ impl Context<'_> {
         cluster: &Cluster,
         chart: ChartName,
         name: &str,
-        computed: Computed,
+        mut computed: Computed,
     ) -> Release {
+        let istio = &self.topology.istio;
+        // That of a remote's control plane is computed already.
+        if let Some(profile) = istio.profile.as_ref().filter(|_| !computed.0.contains_key("profile")) {
+            computed.set("profile", profile.value.as_str());
+        }
+        if let Some(platform) = &istio.platform {
+            computed.set("global.platform", platform.value.as_str());
+        }
         debug_assert_eq!(
             unowned(chart, &computed.0, &mut Vec::new()),
             None,

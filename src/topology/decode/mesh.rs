@@ -8,8 +8,8 @@ use crate::topology::codes::{
     CHARTS_UNSUPPORTED, ISTIO_VERSION_MALFORMED, ISTIO_VERSION_UNKNOWN, VALUE_UNKNOWN,
 };
 use crate::topology::{
-    Charts, Dns, Istio, IstioVersion, KNOWN_VERSIONS, Mesh, Mtls, NamespaceName, ReleaseValues, VersionFault,
-    keys,
+    Charts, Dns, Istio, IstioVersion, KNOWN_VERSIONS, Mesh, Mtls, NamespaceName, Platform, Profile,
+    ReleaseValues, VersionFault, keys,
 };
 
 pub(super) fn mesh(entry: &Entry, reader: &mut Reader) -> Option<Mesh> {
@@ -39,9 +39,11 @@ pub(super) fn istio<'n>(entry: &'n Entry, reader: &mut Reader) -> (Istio, Layer<
     };
     let version = fields.get("version").and_then(|node| version(node, reader));
     let charts = charts(&fields, reader);
+    let profile = reader.word(&fields, "profile", &Profile::ALL);
+    let platform = reader.word(&fields, "platform", &Platform::ALL);
     let layer = fields.entry("values").map(|entry| values::layer(entry, reader)).unwrap_or_default();
     let values: ReleaseValues = values::Shared::of(&[&layer]).release_values();
-    (Istio { version, charts, values }, layer)
+    (Istio { version, charts, profile, platform, values }, layer)
 }
 
 fn version(node: &Node, reader: &mut Reader) -> Option<Spanned<IstioVersion>> {

@@ -64,6 +64,7 @@ mod no_primary;
 mod pod_cidr_overlap;
 mod pods_services_overlap;
 mod primary_unknown;
+mod profile_not_embedded;
 mod reader_rights_dropped;
 mod remote_cluster_timeout_zero;
 mod remote_of_remote;
@@ -80,7 +81,7 @@ mod value_owned_by_topology;
 pub use control_plane_address_hostname::CODE as CONTROL_PLANE_ADDRESS_HOSTNAME;
 
 /// Every rule, in the order in which a reader of the file would ask.
-pub const RULES: [Rule; 59] = [
+pub const RULES: [Rule; 60] = [
     mesh_id_malformed::RULE,
     trust_domain_malformed::RULE,
     cluster_name_malformed::RULE,
@@ -134,6 +135,7 @@ pub const RULES: [Rule; 59] = [
     charts_not_chosen::RULE,
     istio_version_not_embedded::RULE,
     istio_version_newer::RULE,
+    profile_not_embedded::RULE,
     value_owned_by_topology::RULE,
     marker_reserved::RULE,
     remote_cluster_timeout_zero::RULE,

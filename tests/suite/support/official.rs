@@ -9,11 +9,11 @@ pub(crate) struct Case {
     pub(crate) values: &'static str,
 }
 
-/// The charts of a folder, two levels deep.
+/// The charts of a folder, three levels deep.
 pub(crate) fn charts_in(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut level = vec![folder.to_owned()];
-    for _ in 0..3 {
+    for _ in 0..4 {
         let mut next = Vec::new();
         for folder in level {
             if folder.join("Chart.yaml").is_file() {

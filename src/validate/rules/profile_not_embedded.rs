@@ -1,0 +1,27 @@
+//! A profile or a platform, which the embedded charts do not have.
+
+use super::*;
+use crate::topology::Charts;
+
+static CODE: Code = Code {
+    name: "profile-not-embedded",
+    summary: "the embedded charts have no profiles and no platforms",
+    page: include_str!("../pages/profile-not-embedded.md"),
+};
+
+pub(super) const RULE: Rule = Rule::new(&CODE, check);
+
+fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
+    let istio = &topology.istio;
+    match istio.charts.as_ref().map(|charts| &charts.value) {
+        Some(Charts::Path(_)) => return,
+        Some(Charts::Embedded) | None => {}
+    }
+    let profile = istio.profile.as_ref().map(|profile| (profile.span, "a profile of Istio's own charts"));
+    let platform =
+        istio.platform.as_ref().map(|platform| (platform.span, "a platform of Istio's own charts"));
+    for (span, label) in profile.into_iter().chain(platform) {
+        let finding = Diagnostic::error(&CODE, span, label);
+        found.push(finding.with_help("take Istio's own, `charts: {path: DIR}`, or leave it out."));
+    }
+}
