@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,9 @@ pub(crate) struct Lent {
     places: BTreeMap<String, usize>,
     /// How many of its requests do not count.
     forgotten: BTreeMap<String, usize>,
+    /// Whether an API server was started again. Its controllers look for it once a minute, and then go on from what
+    /// they saw before: the next test would find what they make of that.
+    was_restarted: AtomicBool,
     _turn: SemaphorePermit<'static>,
 }
 
@@ -79,7 +83,9 @@ impl Lent {
             }
             place.state = State::Used;
         }
-        let lent = Self { plane: None, set: Some(set), places, forgotten: BTreeMap::new(), _turn: turn };
+        let (set, forgotten) = (Some(set), BTreeMap::new());
+        let was_restarted = AtomicBool::new(false);
+        let lent = Self { plane: None, set, places, forgotten, was_restarted, _turn: turn };
         let contexts =
             lent.places.keys().map(|name| Context { name: name.clone(), ..lent.server(name).admin() });
         write_kubeconfig(&lent.kubeconfig(), &contexts.collect::<Vec<_>>());
@@ -101,8 +107,9 @@ impl Lent {
         self.set().servers.server(&self.place(cluster).name)
     }
 
-    /// Starts the API server of a cluster again, and waits until it is ready.
+    /// Starts the API server of a cluster again, and waits until it is ready. No other test gets this set.
     pub(crate) async fn restart(&self, cluster: &str) {
+        self.was_restarted.store(true, Ordering::Relaxed);
         self.set().servers.restart(&self.place(cluster).name).await;
     }
 
@@ -165,7 +172,8 @@ impl Drop for Lent {
     fn drop(&mut self) {
         self.plane = None;
         let set = self.set.take();
-        if !std::thread::panicking() && Servers::end_with_this_process() {
+        let may_go_on = !std::thread::panicking() && !*self.was_restarted.get_mut();
+        if may_go_on && Servers::end_with_this_process() {
             *FREE.lock().unwrap_or_else(PoisonError::into_inner) = set;
         }
     }
