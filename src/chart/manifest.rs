@@ -105,6 +105,10 @@ pub(super) fn manifests(
             if is_hook(&value) {
                 continue;
             }
+            if let Some(key) = annotation_of_another_type(&value) {
+                let what = format!("a rendered document is no object: annotation `{key}` is not a text");
+                return Err(at(0, Fault::Yaml(what)));
+            }
             let object = Object::from_value(value)
                 .map_err(|error| at(0, Fault::Yaml(format!("a rendered document is no object: {error}"))))?;
             let reference = object.reference();
@@ -210,6 +214,14 @@ fn contradiction(node: &Node) -> Option<&Entry> {
             None
         }
     }
+}
+
+/// An annotation that is neither a text nor null: helm reads them all as texts to find its hooks, and refuses it
+/// (`SimpleHead`, pkg/release/util/manifest.go, 3.22), as an API server would.
+fn annotation_of_another_type(value: &Json) -> Option<&str> {
+    let annotations = value.pointer("/metadata/annotations")?.as_object()?;
+    let odd = annotations.iter().find(|(_, value)| !matches!(value, Json::String(_) | Json::Null));
+    odd.map(|(key, _)| key.as_str())
 }
 
 fn is_hook(value: &Json) -> bool {

@@ -47,6 +47,26 @@ fn an_error_names_place_and_calls() {
 }
 
 #[test]
+fn annotations_are_texts() {
+    let with = |value: &str| {
+        let text = format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations: {{ b: {value} }}\n"
+        );
+        rendered(&[("templates/a.yaml", &text)])
+            .map(|manifests| manifests.len())
+            .map_err(|error| error.to_string())
+    };
+    for taken in ["text", "null", "\"1\""] {
+        assert_eq!(with(taken), Ok(1), "{taken}");
+    }
+    for refused in ["1", "true", "[]", "{}"] {
+        let says =
+            "small: templates/a.yaml:1: a rendered document is no object: annotation `b` is not a text";
+        assert_eq!(with(refused), Err(says.to_owned()), "{refused}");
+    }
+}
+
+#[test]
 fn what_is_refused_is_refused_by_name() {
     let now = error(&[("templates/a.yaml", "{{ if false }}\n{{ now }}{{ end }}")]);
     assert_eq!(

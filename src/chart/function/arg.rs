@@ -10,10 +10,11 @@ pub(super) fn fault<T>(what: impl Into<String>) -> Result<T, Fault> {
 
 /// The error for a value of another type.
 pub(super) fn wrong_type(wanted: &str, value: &Value) -> Fault {
-    Fault::Template(if value.is_nil() {
-        format!("invalid value; expected {wanted}")
-    } else {
-        format!("wrong type for value; expected {wanted}; got {}", value.type_name())
+    Fault::Template(match value {
+        Value::Nothing => format!("invalid value; expected {wanted}"),
+        // What a map holds, or would hold: of the map's type, which is no type in particular.
+        Value::Nil => format!("wrong type for value; expected {wanted}; got interface {{}}"),
+        value => format!("wrong type for value; expected {wanted}; got {}", value.type_name()),
     })
 }
 
@@ -33,11 +34,12 @@ pub(super) fn int(value: &Value) -> Result<i64, Fault> {
     }
 }
 
-/// A map of anything; nil is a map without entries, as in Go.
+/// A map of anything; no value at all is a map without entries, and a nil of a map none, as in Go
+/// (`validateType`, text/template/exec.go, 1.26).
 pub(super) fn map(value: &Value) -> Result<Map, Fault> {
     match value {
         Value::Map(map) if !map.texts_only() => Ok(map.clone()),
-        value if value.is_nil() => Ok(Map::default()),
+        Value::Nothing => Ok(Map::default()),
         other => Err(wrong_type("map[string]interface {}", other)),
     }
 }
