@@ -105,9 +105,8 @@ pub(super) fn manifests(
             if is_hook(&value) {
                 continue;
             }
-            if let Some(key) = annotation_of_another_type(&value) {
-                let what = format!("a rendered document is no object: annotation `{key}` is not a text");
-                return Err(at(0, Fault::Yaml(what)));
+            if let Some(odd) = odd_annotations(&value) {
+                return Err(at(0, Fault::Yaml(format!("a rendered document is no object: {odd}"))));
             }
             let object = Object::from_value(value)
                 .map_err(|error| at(0, Fault::Yaml(format!("a rendered document is no object: {error}"))))?;
@@ -216,12 +215,15 @@ fn contradiction(node: &Node) -> Option<&Entry> {
     }
 }
 
-/// An annotation that is neither a text nor null: helm reads them all as texts to find its hooks, and refuses it
-/// (`SimpleHead`, pkg/release/util/manifest.go, 3.22), as an API server would.
-fn annotation_of_another_type(value: &Json) -> Option<&str> {
-    let annotations = value.pointer("/metadata/annotations")?.as_object()?;
-    let odd = annotations.iter().find(|(_, value)| !matches!(value, Json::String(_) | Json::Null));
-    odd.map(|(key, _)| key.as_str())
+/// What helm refuses of annotations, which it reads to find its hooks (`SimpleHead`, pkg/release/util/manifest.go,
+/// 3.22): they have to be a map, and each of them no map or list. Numbers and booleans it takes for texts.
+fn odd_annotations(value: &Json) -> Option<String> {
+    let annotations = value.pointer("/metadata/annotations")?;
+    let Json::Object(map) = annotations else {
+        return (!annotations.is_null()).then(|| "`metadata.annotations` is not a map".to_owned());
+    };
+    let odd = map.iter().find(|(_, value)| value.is_object() || value.is_array());
+    odd.map(|(key, _)| format!("annotation `{key}` is not a text"))
 }
 
 fn is_hook(value: &Json) -> bool {

@@ -47,22 +47,22 @@ fn an_error_names_place_and_calls() {
 }
 
 #[test]
-fn annotations_are_texts() {
-    let with = |value: &str| {
-        let text = format!(
-            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations: {{ b: {value} }}\n"
-        );
-        rendered(&[("templates/a.yaml", &text)])
-            .map(|manifests| manifests.len())
-            .map_err(|error| error.to_string())
+fn annotations_are_a_map_of_texts() {
+    let with = |annotations: &str| {
+        let text =
+            format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations: {annotations}\n");
+        rendered(&[("templates/a.yaml", &text)]).map(|manifests| manifests.len())
     };
-    for taken in ["text", "null", "\"1\""] {
+    for taken in ["{ b: text }", "{ b: null }", "{ b: 1, c: true }", "{}", "null"] {
         assert_eq!(with(taken), Ok(1), "{taken}");
     }
-    for refused in ["1", "true", "[]", "{}"] {
-        let says =
-            "small: templates/a.yaml:1: a rendered document is no object: annotation `b` is not a text";
-        assert_eq!(with(refused), Err(says.to_owned()), "{refused}");
+    let refusal = |annotations: &str| with(annotations).expect_err("it is refused").to_string();
+    let place = "small: templates/a.yaml:1: a rendered document is no object: ";
+    for refused in ["{ b: [] }", "{ b: {} }"] {
+        assert_eq!(refusal(refused), format!("{place}annotation `b` is not a text"), "{refused}");
+    }
+    for refused in ["1", "text", "[]"] {
+        assert_eq!(refusal(refused), format!("{place}`metadata.annotations` is not a map"), "{refused}");
     }
 }
 

@@ -49,7 +49,6 @@ const TEXTS: &[&str] = &[
     "no",
     "1.5",
     "0x1f",
-    "#x",
     " padded ",
     "'quoted'",
     "ümläut",

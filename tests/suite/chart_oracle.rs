@@ -43,8 +43,14 @@ pub(crate) fn compare(
         (Ok(ours), Ok(theirs)) => difference(&ours, &theirs),
         (Err(_), Err(_)) => None,
         (Ok(_), Err(error)) => Some(format!("only helm refuses: {error}")),
+        (Err(_), Ok(theirs)) if theirs.iter().any(is_nameless) => None,
         (Err(error), Ok(_)) => Some(format!("only stolos refuses: {error}")),
     }
+}
+
+/// Whether no API server would take a document, since its name is none or no text: helm prints it, and we refuse it.
+fn is_nameless(document: &Document) -> bool {
+    !helm::yaml(&document.text).pointer("/metadata/name").is_some_and(serde_json::Value::is_string)
 }
 
 fn yaml_files(folder: &Path) -> Vec<PathBuf> {
