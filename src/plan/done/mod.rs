@@ -187,6 +187,13 @@ fn not_established(cluster: &ClusterName, kinds: &[ObjectRef], live: &impl Looku
             let refused = condition(definition, "NamesAccepted").filter(|seen| seen.status == "False");
             match condition(definition, "Established") {
                 Some(Condition { status: "True", .. }) => None,
+                // Only the process that accepted its names goes on to establish it, and no other takes that up
+                // (pkg/controller/establish and status of apiextensions-apiserver, 1.35).
+                Some(Condition { reason: "Installing", .. }) if refused.is_none() => Some(format!(
+                    "{}: its names are accepted, and it is not established; an API server that ended just then \
+                     leaves it so for good: where it lasts, delete it, and run the same command again",
+                    kind.name
+                )),
                 seen => Some(match refused.or(seen) {
                     Some(seen) => format!("{}: {seen}", kind.name),
                     None => format!("{}: no condition Established", kind.name),

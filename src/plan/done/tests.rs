@@ -144,7 +144,11 @@ fn a_definition_that_is_not_established_is_named() {
         unmet(&unit("c1/base"), &Done::Established, &objects, &seen(live)),
         Some(Unmet {
             what: "1 of 2 CustomResourceDefinitions to be Established".to_owned(),
-            facts: vec!["b.istio.io: Established is False: Installing".to_owned()],
+            facts: vec![
+                "b.istio.io: its names are accepted, and it is not established; an API server that ended just then \
+                 leaves it so for good: where it lasts, delete it, and run the same command again"
+                    .to_owned()
+            ],
         })
     );
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use http::Method;
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::FILE;
@@ -145,6 +147,22 @@ impl Mesh {
         ended
     }
 
+    /// Does what a run says of definitions that an API server which ended left half done; whether there were any.
+    async fn delete_what_stays_unestablished(&self, cluster: &str, ran: &Ran) -> bool {
+        let text = ran.to_string();
+        let lines = text.lines().filter_map(|line| line.trim().split_once(": its names are accepted, and"));
+        let mut any = false;
+        for (name, _) in lines {
+            let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
+            let raw = self.tapped.lent.raw(cluster).await;
+            let answer = raw.ask(Method::DELETE, &path, "application/json", &Value::Null).await;
+            assert_eq!(answer.code, 200, "{name}: {answer:?}");
+            say(&format!("{WHAT}: {cluster}: {name} was left half done, and is deleted as the error says"));
+            any = true;
+        }
+        any
+    }
+
     /// Lets one request of a run fail, and gives what is wrong then and after the next run.
     async fn fails(&mut self, case: &Case) -> Vec<String> {
         self.go_to(case.way.from()).await;
@@ -155,7 +173,10 @@ impl Mesh {
             None => say(&format!("{WHAT}: no such request was sent: {case}")),
         }
         faults.extend(case.writes_too_much(&self.requests[&case.way], &seen));
-        let again = self.tapped.undisturbed(case.way.patient_verb()).await;
+        let mut again = self.tapped.undisturbed(case.way.patient_verb()).await;
+        if self.delete_what_stays_unestablished(&case.request.cluster, &again).await {
+            again = self.tapped.undisturbed(case.way.patient_verb()).await;
+        }
         if again.code != Some(0) {
             faults.push(format!("the next run fails: {again}"));
         }
