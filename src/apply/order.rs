@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::mint::ROOT_SECRET;
 use crate::object::ObjectRef;
-use crate::plan::Change;
+use crate::plan::{Action, Change};
 
 /// Waves, in order: objects of one wave do not need one another, but may need those before them. Bindings need
 /// their roles, and Pods what their workload names. By the time a Pod runs, its rights are there: both were sent at
@@ -50,12 +50,12 @@ fn wave(object: &ObjectRef) -> usize {
     }
 }
 
-/// Puts the changes of a step together in waves. The plan's order decides which way the waves go, so that a destroy
-/// runs the other way round; within a wave it stays.
+/// Puts the changes of a step together in waves; what only takes away runs the other way round. Within a wave the
+/// plan's order stays.
 pub(super) fn waves<'c>(changes: impl IntoIterator<Item = &'c Change>) -> Vec<Vec<&'c Change>> {
     let changes: Vec<&Change> = changes.into_iter().collect();
-    let of = |change: Option<&&Change>| change.map(|change| wave(&change.object));
-    let is_backwards = of(changes.first()) > of(changes.last());
+    let takes_away = |change: &&Change| matches!(change.action, Action::Delete | Action::Release);
+    let is_backwards = changes.iter().all(takes_away);
     let mut waves: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
     for change in changes {
         waves.entry(wave(&change.object)).or_default().push(change);
@@ -67,7 +67,7 @@ pub(super) fn waves<'c>(changes: impl IntoIterator<Item = &'c Change>) -> Vec<Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Action, Cause, Conflicts, Origin};
+    use crate::plan::{Cause, Conflicts, Origin};
 
     fn change(kind: &str, name: &str) -> Change {
         Change {
@@ -91,6 +91,10 @@ mod tests {
         }
     }
 
+    fn deleted(change: &Change) -> Change {
+        Change { action: Action::Delete, ..change.clone() }
+    }
+
     fn names(changes: &[Change]) -> Vec<Vec<&str>> {
         waves(changes)
             .iter()
@@ -102,7 +106,7 @@ mod tests {
     fn the_root_is_never_written_beside_what_it_signed() {
         let [root, signed, other] = ["stolos-root", "cacerts", "other"].map(|name| change("Secret", name));
         assert_eq!(names(&[root.clone(), signed.clone()]), [["stolos-root"], ["cacerts"]]);
-        assert_eq!(names(&[signed.clone(), root]), [["cacerts"], ["stolos-root"]]);
+        assert_eq!(names(&[deleted(&signed), deleted(&root)]), [["cacerts"], ["stolos-root"]]);
         assert_eq!(names(&[signed, other]), [["cacerts", "other"]]);
     }
 
@@ -129,7 +133,9 @@ mod tests {
                 vec!["webhook"],
             ]
         );
-        changes.reverse();
+        // Of a few alone, the plan's order of kinds says nothing of the waves.
+        assert_eq!(names(&[changes[2].clone(), changes[3].clone()]), [["local role"], ["binding"]]);
+        changes = changes.iter().rev().map(deleted).collect();
         assert_eq!(
             names(&changes),
             [

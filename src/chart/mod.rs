@@ -7,7 +7,8 @@
 //! function or construct that is not implemented is an error by name, never an
 //! empty text.
 //!
-//! In order: [`archive`] unpacks and [`ChartSet::find`] picks the charts of one Istio; [`Chart::load`] reads files and compiles templates; [`render`]
+//! In order: [`archive`] unpacks and [`ChartSet::find`] picks the charts of
+//! one Istio; [`Chart::load`] reads files and compiles templates; [`render`]
 //! merges values (`values`), runs templates (`machine`, with `value` and
 //! `function`) and reads their output again (`manifest`).
 
