@@ -21,7 +21,8 @@
 //! `view` owns words, `cli` owns flags and files.
 //!
 //! On the side stand `diagnostic` (what a finding is), `object` (what a
-//! Kubernetes object is) and `trust` (roots and intermediates).
+//! Kubernetes object is), `trust` (roots and intermediates) and `fetch`
+//! (charts from where they are published).
 
 pub mod apply;
 pub mod chart;
@@ -31,6 +32,7 @@ pub mod compile;
 mod cores;
 pub mod diagnostic;
 pub mod document;
+pub mod fetch;
 pub mod graph;
 pub mod object;
 pub mod plan;

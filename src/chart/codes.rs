@@ -35,11 +35,10 @@ and a library chart are refused rather than rendered in part.
 Istio's own charts (base, istiod, gateway, cni, ztunnel) are all of the plain kind. `istio.charts: {path: DIR}`
 takes `base`, `istiod` and `gateway` from there, each a folder or a .tgz file, by the name and the version in
 its `Chart.yaml`: the version has to be `istio.version`, or `1.0.0`, which Istio's source has in the place of
-one. Check that the path names the folder that they are in, and that the download was complete:
+one. Check that the path names the folder that they are in, and that the download was complete.
+`stolos vendor` takes them from a repository or a registry, and pins them:
 
-    helm pull base --repo https://istio-release.storage.googleapis.com/charts --version 1.30.3 -d charts
-    helm pull istiod --repo https://istio-release.storage.googleapis.com/charts --version 1.30.3 -d charts
-    helm pull gateway --repo https://istio-release.storage.googleapis.com/charts --version 1.30.3 -d charts
+    istio: { version: 1.30.3, charts: { repo: https://istio-release.storage.googleapis.com/charts } }
 ",
 };
 

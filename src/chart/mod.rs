@@ -22,6 +22,7 @@ mod function;
 mod ignore;
 mod input;
 mod load;
+pub mod lock;
 mod machine;
 mod manifest;
 mod memo;

@@ -1,7 +1,9 @@
 //! Every code of every stage, and those of the command line itself.
 
 use crate::diagnostic::Code;
-use crate::{apply, chart, cluster, compile, document, graph, plan, sandbox, topology, trust, validate};
+use crate::{
+    apply, chart, cluster, compile, document, fetch, graph, plan, sandbox, topology, trust, validate,
+};
 
 /// All codes that Stolos can show, in the order of the pipeline.
 pub fn codes() -> impl Iterator<Item = &'static Code> {
@@ -10,6 +12,7 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
         graph::CODES,
         compile::CODES,
         chart::CODES,
+        fetch::CODES,
         trust::CODES,
         plan::CODES,
         cluster::CODES,
@@ -33,6 +36,10 @@ static CODES: &[&Code] = &[
     &CODE_UNKNOWN,
     &UNIT_UNKNOWN,
     &RUNTIME_UNAVAILABLE,
+    &CHARTS_NOT_PINNED,
+    &CHART_LOCK_MALFORMED,
+    &CHART_DIGEST_MISMATCH,
+    &NOTHING_TO_VENDOR,
     &super::clusters::CONTEXT_OF_NO_CLUSTER,
     &super::clusters::CONTEXT_GIVEN_TWICE,
     &super::run::APPROVAL_MISSING,
@@ -119,6 +126,70 @@ named by its cluster and its kind, as plans and `stolos graph` name it:
 
 Which units a cluster has follows from its role and from the networks: a remote has no `trust`, and a
 mesh on one network needs no gateway but to expose a control plane.
+",
+};
+
+/// Charts of a source that no lock pins.
+pub(super) static CHARTS_NOT_PINNED: Code = Code {
+    name: "charts-not-pinned",
+    summary: "the charts of a repository or a registry are not pinned",
+    page: "\
+`istio.charts` names a repository or a registry, and `stolos.lock`, beside the topology, does not say
+which bytes the charts of this version have to be: the file is not there, or `istio.version` or the URL
+changed since it was written. A tag can be moved and a server be taken over; nothing is rendered from
+what nobody pinned.
+
+    stolos vendor mesh.yaml
+
+loads `base`, `istiod` and `gateway` down to the folder `charts` beside the topology, and pins them.
+Commit both. With `--lock-only` the archives are not kept in the repository; whoever needs them loads
+them down, and into a cache (STOLOS_CACHE_DIR, else the system's), and whatever is not what the lock pins
+is refused.
+
+Entries of other versions and of other sources stay in the lock: other topologies of the folder may need
+them.
+",
+};
+
+/// A lock that is none.
+pub(super) static CHART_LOCK_MALFORMED: Code = Code {
+    name: "chart-lock-malformed",
+    summary: "stolos.lock cannot be read",
+    page: "\
+`stolos.lock` is written by `stolos vendor` and not by hand. What is there is not what it writes: most
+often two branches were merged and the marks of a conflict are left. Take either side of the conflict
+whole, or remove the file, and run `stolos vendor` again; compare what it writes with what was there
+before.
+",
+};
+
+/// Other bytes than those that are pinned.
+pub(super) static CHART_DIGEST_MISMATCH: Code = Code {
+    name: "chart-digest-mismatch",
+    summary: "a chart is not the one that is pinned",
+    page: "\
+`stolos.lock` pins every chart by the SHA-256 of its archive. The archive that is there, beside the
+topology or at its source, is another one. Nothing was rendered from it and nothing was written.
+
+A version of a chart does not change once it is published. Somebody changed the file by hand, a merge
+took one half of a change, or the source hands out something else than it did. Find out which before
+anything else: charts decide what runs with the rights of the control plane.
+
+If the change was meant, remove the chart's entry from `stolos.lock`, run `stolos vendor` and let
+somebody review the result.
+",
+};
+
+/// Charts that are here already.
+pub(super) static NOTHING_TO_VENDOR: Code = Code {
+    name: "nothing-to-vendor",
+    summary: "the charts of this topology are not published anywhere else",
+    page: "\
+`stolos vendor` loads down what `istio.charts` names by a URL. The charts of this topology are those in
+the binary, or lie in a folder of this machine already: there is nothing to load down and nothing to pin.
+
+    istio: { charts: { repo: https://charts.example.com/istio } }
+    istio: { charts: { oci: oci://registry.example.com/istio/charts } }
 ",
 };
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::desired::desired;
+use super::desired::desired_offline;
 use super::folder::{self, FolderError};
 use super::load::{TopologyPath, load};
 use super::{Exit, Stop, Terminal, codes};
@@ -31,7 +31,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
     let loaded = load(args.topology.one()?, Use::Offline)?;
     loaded.warn(terminal);
-    let desired = desired(&loaded)?;
+    let desired = desired_offline(&loaded, terminal)?;
     let files = compile::files(&desired).map_err(|error| error.failure())?;
     if args.check {
         let differences = folder::differences(&args.out, &files).map_err(unreadable)?;

@@ -2,20 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
+use super::charts::charts;
 use super::load::{Loaded, read};
-use super::{Stop, charts};
+use super::{Stop, Terminal};
+use crate::chart::ChartSet;
 use crate::compile::{self, Desired, PublicFiles};
 use crate::diagnostic::Failure;
 use crate::document::{Sources, Spanned};
 use crate::graph::Graph;
 use crate::topology::{Root, files};
 
-/// Orders and compiles a topology.
-pub(super) fn desired(loaded: &Loaded) -> Result<Desired, Stop> {
+/// Orders and compiles a topology with its charts.
+pub(super) fn desired(loaded: &Loaded, charts: &ChartSet) -> Result<Desired, Stop> {
     let graph = Graph::of(&loaded.topology).map_err(|error| error.failure())?;
     let files = public_files(loaded)?;
-    let charts = charts::charts(loaded)?;
-    Ok(compile::compile(&loaded.topology, &graph, &files, &charts).map_err(|error| error.failure())?)
+    Ok(compile::compile(&loaded.topology, &graph, &files, charts).map_err(|error| error.failure())?)
+}
+
+/// The same for a verb that has nothing to do with clusters, and little with a network.
+pub(super) fn desired_offline(loaded: &Loaded, terminal: &mut Terminal) -> Result<Desired, Stop> {
+    desired(loaded, &super::on_runtime(charts(loaded, terminal))?)
 }
 
 /// Where a file that a topology names is: relative to the file that names it.

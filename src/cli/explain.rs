@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::desired::desired;
+use super::desired::desired_offline;
 use super::load::load;
 use super::{Exit, Stop, Terminal, codes};
 use crate::diagnostic::{Failure, nearest};
@@ -30,7 +30,7 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
     let text = match (&args.subject, &args.path) {
         (Some(subject), None) if subject == "versions" => view::versions::table(),
         (None, _) => list(),
-        (Some(subject), Some(path)) => unit(subject, path)?,
+        (Some(subject), Some(path)) => unit(subject, path, terminal)?,
         (Some(subject), None) if subject.contains('/') => return Err(without_topology(subject).into()),
         (Some(code), None) => page(code)?,
     };
@@ -57,10 +57,10 @@ fn unknown(name: &str) -> Failure {
 }
 
 /// What a unit of a topology is, waits for and unblocks.
-fn unit(subject: &str, path: &Path) -> Result<String, Stop> {
+fn unit(subject: &str, path: &Path, terminal: &mut Terminal) -> Result<String, Stop> {
     let loaded = load(path, Use::Offline)?;
     let graph = Graph::of(&loaded.topology).map_err(|error| error.failure())?;
-    let desired = desired(&loaded)?;
+    let desired = desired_offline(&loaded, terminal)?;
     let known = subject.parse().ok().and_then(|unit: Unit| desired.unit(&unit));
     let Some(known) = known else {
         let names: Vec<String> = graph.units().into_iter().map(Unit::to_string).collect();

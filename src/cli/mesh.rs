@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::charts::charts;
 use super::clusters::{Reach, sandbox_cluster};
 use super::desired::{desired, read_named};
 use super::load::{Loaded, load};
 use super::{Stop, Terminal};
+use crate::chart::ChartSet;
 use crate::cluster::{Cluster, Trust, dry_runs, greet, look_into, survey};
 use crate::compile::Desired;
 use crate::diagnostic::{Failure, lasting};
@@ -41,6 +43,8 @@ pub(super) struct Patience<'t> {
 pub(super) struct Mesh {
     /// The topology.
     pub(super) loaded: Loaded,
+    /// The charts that it takes.
+    pub(super) charts: ChartSet,
     /// What it asks for.
     pub(super) desired: Desired,
     /// The doors to its clusters.
@@ -67,12 +71,19 @@ impl Mesh {
     ///
     /// A sandbox that another command holds is waited for as long as patience lasts.
     pub(super) async fn open(path: &Path, reach: &Reach, patience: Patience<'_>) -> Result<Self, Stop> {
-        Self::of(load(path, reach.used_for())?, reach, patience).await
+        let loaded = load(path, reach.used_for())?;
+        let charts = charts(&loaded, patience.terminal).await?;
+        Self::of(loaded, charts, reach, patience).await
     }
 
     /// Compiles a topology and opens the doors to its clusters.
-    pub(super) async fn of(loaded: Loaded, reach: &Reach, patience: Patience<'_>) -> Result<Self, Stop> {
-        let desired = desired(&loaded)?;
+    pub(super) async fn of(
+        loaded: Loaded,
+        charts: ChartSet,
+        reach: &Reach,
+        patience: Patience<'_>,
+    ) -> Result<Self, Stop> {
+        let desired = desired(&loaded, &charts)?;
         let (clusters, sandbox) = match reach.sandbox() {
             Some(folder) => {
                 let (clusters, sandbox) = simulated(folder, &loaded.topology, &desired, patience).await?;
@@ -80,7 +91,7 @@ impl Mesh {
             }
             None => (reach.contexts(&desired.clusters).await.map_err(Stop::Failures)?, None),
         };
-        Ok(Self { loaded, desired, clusters, sandbox })
+        Ok(Self { loaded, charts, desired, clusters, sandbox })
     }
 
     /// Says what is doubtful about the topology, and about the way to its clusters.

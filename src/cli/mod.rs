@@ -29,6 +29,8 @@ mod schema;
 mod show;
 mod terminal;
 mod validate;
+mod vendor;
+mod whole;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -65,6 +67,7 @@ enum Command {
     Sandbox(sandbox::Args),
     Explain(explain::Args),
     Schema(schema::Args),
+    Vendor(vendor::Args),
 }
 
 /// How a command ended: its exit code.
@@ -179,6 +182,7 @@ fn dispatch(command: &Command, terminal: &mut Terminal) -> Result<Exit, Stop> {
         Command::Sandbox(args) => sandbox::run(args, terminal),
         Command::Explain(args) => explain::run(args, terminal),
         Command::Schema(args) => schema::run(args, terminal),
+        Command::Vendor(args) => vendor::run(args, terminal),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::desired::desired;
+use super::desired::desired_offline;
 use super::load::{Loaded, TopologyPath, load};
 use super::{Exit, Stop, Terminal};
 use crate::diagnostic::{Code, Failure, did_you_mean};
@@ -70,9 +70,9 @@ enum Passing {
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
     let loaded = load(args.topology.one()?, Use::Offline)?;
     loaded.warn(terminal);
-    let now = desired(&loaded)?;
+    let now = desired_offline(&loaded, terminal)?;
     let before = match &args.from {
-        Some(path) => Some(desired(&load(path, Use::Offline)?)?),
+        Some(path) => Some(desired_offline(&load(path, Use::Offline)?, terminal)?),
         None => None,
     };
     let task = match args.task {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::charts::charts;
 use super::desired::desired;
 use super::interrupts::Interrupts;
 use super::load::{TopologyPath, load};
@@ -45,7 +46,7 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
 async fn served(args: &ServeArgs, terminal: &mut Terminal) -> Result<Exit, Stop> {
     let loaded = load(args.topology.one()?, Use::Sandbox)?;
     loaded.warn(terminal);
-    let desired = desired(&loaded)?;
+    let desired = desired(&loaded, &charts(&loaded, terminal).await?)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut interrupts = Interrupts::new();
     let mut told = Ok(());

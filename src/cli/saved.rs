@@ -1,19 +1,20 @@
 //! A plan saved in one run and applied in another.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::RandomState;
-use std::fs::{self, OpenOptions};
-use std::hash::{BuildHasher, Hasher};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::Path;
 
 use super::charts::charts;
+use super::charts::pinned::lock_file;
 use super::clusters::Reach;
 use super::desired::{path_of_named, public_named, read_named};
 use super::load::{self, Loaded, load_texts, texts_at};
 use super::mesh::{Mesh, Outlook, Patience};
 use super::run::{Approval, Outcome, Run, RunArgs, carry_out, flags};
+use super::whole::{self, Readers, fresh};
 use super::{Exit, Stop, Terminal, codes};
+use crate::chart::ChartSet;
 use crate::diagnostic::Failure;
 use crate::document::Source;
 use crate::plan::codes::{CLUSTER_NOT_READ, PLAN_FLAG, PLAN_STALE};
@@ -58,7 +59,7 @@ pub(super) fn save(
         topology: SavedTopology {
             path: mesh.loaded.about.clone(),
             sources: sources.map(|Source { name, text }| SavedSource { name, text }).collect(),
-            files: digests(&mesh.loaded)?,
+            files: digests(&mesh.loaded, &mesh.charts)?,
         },
         binding: Binding::of(plan, live, &salt),
         salt,
@@ -71,23 +72,20 @@ pub(super) fn save(
 }
 
 /// The digest of each public file that a topology names, and of its charts, by their paths.
-fn digests(loaded: &Loaded) -> Result<BTreeMap<String, String>, Failure> {
+fn digests(loaded: &Loaded, charts: &ChartSet) -> Result<BTreeMap<String, String>, Failure> {
     let path_of = |named| path_of_named(&loaded.sources, named).display().to_string();
     let mut digests = BTreeMap::new();
     for named in public_named(loaded) {
         digests.insert(path_of(named), digest_of_file(&read_named(&loaded.sources, named)?));
     }
-    if let Some(Charts::Path(named)) = loaded.topology.istio.charts.as_ref().map(|charts| &charts.value) {
-        digests.insert(path_of(named), charts(loaded)?.digest().to_owned());
-    }
+    let path = match loaded.topology.istio.charts.as_ref().map(|charts| &charts.value) {
+        Some(Charts::Path(named)) => path_of(named),
+        Some(Charts::Source(source)) => lock_file(loaded, source).display().to_string(),
+        // They are of the binary, to which a plan is bound.
+        Some(Charts::Embedded) | None => return Ok(digests),
+    };
+    digests.insert(path, charts.digest().to_owned());
     Ok(digests)
-}
-
-/// Sixteen bytes that nobody has seen before, in hexadecimal digits. They are no key: a salt and an ID.
-fn fresh() -> String {
-    // Each is seeded by the system's own randomness.
-    let half = || RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", half(), half())
 }
 
 /// Whether a plan may be written there: over nothing but an earlier plan, or an empty file.
@@ -117,43 +115,10 @@ pub(super) fn may_write(path: &Path) -> Result<(), Failure> {
 
 /// Writes a plan for its owner alone, whole or not at all.
 pub(super) fn write(path: &Path, plan: &SavedPlan) -> Result<(), Failure> {
-    let written = || -> io::Result<()> {
-        let beside = beside(path)?;
-        let mut file = created(&beside)?;
-        let moved = file
-            .write_all(plan.to_text().as_bytes())
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::rename(&beside, path));
-        if moved.is_err() {
-            let _ = fs::remove_file(&beside);
-        }
-        moved
-    };
-    written().map_err(|error| {
+    whole::write(path, plan.to_text().as_bytes(), Readers::Owner).map_err(|error| {
         let message = format!("{} cannot be written: {error}", path.display());
         Failure::new(&codes::OUTPUT_UNWRITABLE, message)
     })
-}
-
-/// A name in the same folder, so that a rename stays on one file system.
-fn beside(path: &Path) -> io::Result<PathBuf> {
-    let name =
-        path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no file"))?;
-    let mut beside = std::ffi::OsString::from(".");
-    beside.push(name);
-    beside.push(format!(".{}", fresh()));
-    Ok(path.with_file_name(beside))
-}
-
-#[cfg(unix)]
-fn created(path: &Path) -> io::Result<fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-#[cfg(not(unix))]
-fn created(path: &Path) -> io::Result<fs::File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 /// Applies a saved plan, where it is still what would be done.
@@ -179,9 +144,11 @@ pub(super) fn apply(
     let texts = saved.topology.sources.iter();
     let texts = texts.map(|source| Source { name: source.name.clone(), text: source.text.clone() }).collect();
     let loaded = load_texts(&saved.topology.path, texts, reach.used_for())?;
-    differs(changed_files(&saved.topology, &digests(&loaded)?))?;
     super::on_runtime(async {
-        let mesh = Mesh::of(loaded, &reach, Patience { limit: args.lock_timeout, terminal }).await?;
+        let charts = charts(&loaded, terminal).await?;
+        differs(changed_files(&saved.topology, &digests(&loaded, &charts)?))?;
+        let patience = Patience { limit: args.lock_timeout, terminal };
+        let mesh = Mesh::of(loaded, charts, &reach, patience).await?;
         let ended = async {
             let Outlook { live, plan } = mesh.outlook(saved.mode, saved.conflicts, unknown(&saved)).await?;
             if let Some(used) = used(&saved, &live) {

@@ -160,6 +160,22 @@ pub struct Entry {
     pub value: Node,
 }
 
+impl Node {
+    /// The value at a key; none where this is no map, or has no such key.
+    pub fn child(&self, key: &str) -> Option<&Self> {
+        let Kind::Map(entries) = &self.kind else { return None };
+        Some(&entries.iter().find(|entry| entry.key.value == key)?.value)
+    }
+
+    /// A text, or a number as it is written: `1.30` can be a version.
+    pub fn words(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Text(words) | Kind::Number(words) => Some(words),
+            Kind::Null | Kind::Bool(_) | Kind::List(_) | Kind::Map(_) => None,
+        }
+    }
+}
+
 impl Kind {
     /// The kind's name for a person, with its article: `a list`.
     pub fn name(&self) -> &'static str {

@@ -17,6 +17,7 @@ pub static CODES: &[&Code] = &[
     &ISTIO_VERSION_MALFORMED,
     &ISTIO_VERSION_UNKNOWN,
     &CHARTS_UNSUPPORTED,
+    &CHARTS_URL_MALFORMED,
     &ROOT_MALFORMED,
     &PRIMARIES_MISSING,
     &PRIMARIES_ON_PRIMARY,
@@ -90,6 +91,10 @@ code!(
 code!(
     /// A source of charts that comes later.
     CHARTS_UNSUPPORTED, "charts-unsupported", "charts cannot be taken from this source"
+);
+code!(
+    /// A repository or a registry whose URL is none.
+    CHARTS_URL_MALFORMED, "charts-url-malformed", "the URL of a source of charts cannot be used"
 );
 code!(
     /// A root that is none of the forms.

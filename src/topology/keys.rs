@@ -153,8 +153,13 @@ pub(super) static ISTIO: Record = Record {
         ),
         optional(
             "charts",
-            Shape::Either(&[Shape::Words(&["embedded"]), Shape::Of(&CHARTS_PATH)]),
-            "Where the charts come from: `embedded` are the small ones inside of stolos, `{path}` Istio's own.",
+            Shape::Either(&[
+                Shape::Words(&["embedded"]),
+                Shape::Of(&CHARTS_PATH),
+                Shape::Of(&CHARTS_REPO),
+                Shape::Of(&CHARTS_OCI),
+            ]),
+            "Where the charts come from: `embedded` are the small ones inside of stolos, the others Istio's own: of a folder (`path`), a Helm repository (`repo`) or an OCI registry (`oci`).",
         ),
         optional(
             "profile",
@@ -182,6 +187,42 @@ pub(super) static CHARTS_PATH: Record = Record {
     )],
     elsewhere: &[],
 };
+
+/// `istio.charts: {repo}`.
+pub(super) static CHARTS_REPO: Record = Record {
+    name: "chartsRepo",
+    about: "Istio's own charts of a Helm repository. `stolos vendor` loads them down and pins them.",
+    keys: &[
+        required(
+            "repo",
+            Shape::Text,
+            "The URL of the repository, the folder of its `index.yaml`: `https://…`.",
+        ),
+        CHARTS_CA,
+    ],
+    elsewhere: &[],
+};
+
+/// `istio.charts: {oci}`.
+pub(super) static CHARTS_OCI: Record = Record {
+    name: "chartsOci",
+    about: "Istio's own charts of an OCI registry. `stolos vendor` loads them down and pins them.",
+    keys: &[
+        required(
+            "oci",
+            Shape::Text,
+            "The folder in the registry that the charts are in: `oci://HOST/FOLDER`.",
+        ),
+        CHARTS_CA,
+    ],
+    elsewhere: &[],
+};
+
+const CHARTS_CA: Key = optional(
+    "ca",
+    Shape::Text,
+    "PEM certificates to trust there beside those of the system. The path is relative to this file.",
+);
 
 /// `values`.
 pub(super) static VALUES: Record = Record {

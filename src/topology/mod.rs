@@ -5,6 +5,7 @@
 //! duplicate and unknown keys, wrong types, values that no such key can hold.
 //! Whether the declarations agree with one another is `validate`'s to say.
 
+mod chart_source;
 mod codes;
 mod decode;
 mod derive;
@@ -18,6 +19,7 @@ mod unit_name;
 mod version;
 mod version_rules;
 
+pub use chart_source::{ChartOrigin, ChartSource, ChartUrlFault, RegistryUrl, RepositoryUrl, is_loopback};
 pub use codes::CODES;
 pub use decode::{Parsed, parse};
 pub use derive::{EffectiveGateway, Entrance, Overview, Rollout};

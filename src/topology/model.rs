@@ -10,7 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
-use super::{ClusterName, IstioVersion, NamespaceName, NetworkName, UnitName};
+use super::{ChartSource, ClusterName, IstioVersion, NamespaceName, NetworkName, UnitName};
 use crate::document::{Span, Spanned};
 
 /// One whole topology.
@@ -173,6 +173,8 @@ pub enum Charts {
     Embedded,
     /// Istio's own, in a folder or in an archive.
     Path(Spanned<String>),
+    /// Istio's own, loaded down from where they are published.
+    Source(ChartSource),
 }
 
 /// A user's own values for the releases: `values: {base: …, istiod: …, gateway: …}`.

@@ -7,8 +7,10 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
+use regex::Regex;
 
 /// How many bytes of one line are shown at most on each side of a span, and of the span itself.
 const WIDE: usize = 160;
@@ -35,6 +37,9 @@ impl<'a> Excerpt<'a> {
     pub(super) fn new(name: &'a str, text: &'a str) -> Self {
         let length = text.len();
         let mut text = tamed(text);
+        if text.contains('@') {
+            text = Cow::Owned(without_passwords(&text));
+        }
         // A place behind the last line, or in an empty text, needs something to stand on.
         if text.is_empty() || text.ends_with('\n') {
             text.to_mut().push(' ');
@@ -157,6 +162,14 @@ fn begun_in(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
+/// A text whose URLs show no user and no password, byte for byte as long.
+fn without_passwords(text: &str) -> String {
+    static USER: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"://[^/@\s"']+@"#).expect("a pattern that was tried"));
+    let hidden = |found: &regex::Captures<'_>| format!("://{}@", "*".repeat(found[0].len() - "://@".len()));
+    USER.replace_all(text, hidden).into_owned()
+}
+
 /// A text without what a terminal would obey, byte for byte as long.
 pub(super) fn tamed(text: &str) -> Cow<'_, str> {
     let stays = |c: char| matches!(c, '\n' | '\t') || !is_obeyed(c);
@@ -192,6 +205,14 @@ mod tests {
         assert_eq!(tamed("a\u{1b}[31mb"), "a?[31mb");
         assert_eq!(tamed("a\u{202e}b\u{85}c\r\nd"), "a\u{fffd}b??c \nd");
         assert!(matches!(tamed("näht\tstill\n"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_url_shows_no_password_and_spans_stay_true() {
+        let text = "a: 'https://me:sécret@api.example.com:6443/x@y'\nb: me@example.com\n";
+        let excerpt = Excerpt::new("f", text);
+        assert_eq!(excerpt.text.len(), text.len() + 1);
+        assert_eq!(excerpt.text, "a: 'https://**********@api.example.com:6443/x@y'\nb: me@example.com\n ");
     }
 
     #[test]

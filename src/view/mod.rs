@@ -9,4 +9,5 @@ pub mod graph;
 pub mod plan;
 pub mod progress;
 pub mod rbac;
+pub mod vendor;
 pub mod versions;

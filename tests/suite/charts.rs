@@ -7,9 +7,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-
+use crate::support::archives::{CHARTS, files_below, packed};
 use crate::support::back_end::BackEnd;
 use crate::support::command::{Ran, repository, scratch, stolos};
 use crate::support::commands::Commands;
@@ -18,39 +16,6 @@ use crate::support::meshes::{desired, topology_text};
 const FILE: &str = "primary-remote-multi-network.yaml";
 const TOPOLOGIES: [&str; 5] =
     [FILE, "mixed.yaml", "multi-primary-multi-network.yaml", "multi-primary.toml", "primary-remote.yaml"];
-const CHARTS: [&str; 3] = ["base", "istiod", "gateway"];
-
-/// Every file below a folder, by its path there.
-fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(folder).expect("below it").to_str().expect("UTF-8").to_owned();
-                files.insert(name, fs::read(&path).expect("a file"));
-            }
-        }
-    }
-    files
-}
-
-/// A .tgz with files, each below a folder of this name.
-fn packed(charts: &[&str]) -> Vec<u8> {
-    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
-    for chart in charts {
-        for (path, content) in files_below(&repository("src/chart/embedded").join(chart)) {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(content.len() as u64);
-            header.set_mode(0o644);
-            tar.append_data(&mut header, format!("{chart}/{path}"), content.as_slice()).expect("memory");
-        }
-    }
-    tar.into_inner().expect("memory").finish().expect("memory")
-}
 
 /// A copy of the embedded charts in a folder.
 fn copied(to: &Path) {

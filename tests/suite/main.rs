@@ -33,5 +33,7 @@ mod strict;
 mod support;
 mod two_runs;
 mod validate;
+mod vendor;
+mod vendor_oci;
 mod waits;
 mod waves;

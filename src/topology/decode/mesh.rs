@@ -1,15 +1,14 @@
 //! `mesh` and `istio`.
 
-use super::reader::{Fields, Reader};
+use super::charts::charts;
+use super::reader::Reader;
 use super::values::{self, Layer};
 use crate::diagnostic::{Diagnostic, listed};
 use crate::document::{Entry, Kind, Node, Spanned};
-use crate::topology::codes::{
-    CHARTS_UNSUPPORTED, ISTIO_VERSION_MALFORMED, ISTIO_VERSION_UNKNOWN, VALUE_UNKNOWN,
-};
+use crate::topology::codes::{ISTIO_VERSION_MALFORMED, ISTIO_VERSION_UNKNOWN};
 use crate::topology::{
-    Charts, Dns, Istio, IstioVersion, KNOWN_VERSIONS, Mesh, Mtls, NamespaceName, Platform, Profile,
-    ReleaseValues, VersionFault, keys,
+    Dns, Istio, IstioVersion, KNOWN_VERSIONS, Mesh, Mtls, NamespaceName, Platform, Profile, ReleaseValues,
+    VersionFault, keys,
 };
 
 pub(super) fn mesh(entry: &Entry, reader: &mut Reader) -> Option<Mesh> {
@@ -69,41 +68,6 @@ fn version(node: &Node, reader: &mut Reader) -> Option<Spanned<IstioVersion>> {
             Diagnostic::error(&ISTIO_VERSION_UNKNOWN, node.span, "which patch of it?"),
             format!("known are {known}; of a newer one write the patch as well: `{words}.0`."),
         ),
-    };
-    reader.lose(finding.with_help(help));
-    None
-}
-
-fn charts(fields: &Fields<'_>, reader: &mut Reader) -> Option<Spanned<Charts>> {
-    let node = fields.get("charts")?;
-    let has = |entries: &[Entry], keys: &[&str]| {
-        entries.iter().any(|entry| keys.contains(&entry.key.value.as_str()))
-    };
-    let later = match &node.kind {
-        Kind::Text(text) if text == "embedded" => return Some(Spanned::new(Charts::Embedded, node.span)),
-        Kind::Text(text) => text == "external",
-        Kind::Map(entries) if has(entries, &["repo", "oci"]) => true,
-        Kind::Map(_) => {
-            let fields = reader.fields(node, &keys::CHARTS_PATH, node.span)?;
-            let path = reader.text(fields.get("path")?, "the path of a folder or of a .tgz file")?;
-            return Some(Spanned::new(Charts::Path(path), node.span));
-        }
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::List(_) => {
-            reader.mismatch(node, "`embedded`, or `{ path: DIR }` with Istio's own charts");
-            return None;
-        }
-    };
-    let (finding, help) = if later {
-        (
-            Diagnostic::error(&CHARTS_UNSUPPORTED, node.span, "this version cannot take charts from there"),
-            "write `charts: embedded`, or `charts: { path: DIR }` with Istio's own charts in a folder; other \
-             sources come with a later version.",
-        )
-    } else {
-        (
-            Diagnostic::error(&VALUE_UNKNOWN, node.span, "no value of this key"),
-            "write `embedded`, or `{ path: DIR }` with Istio's own charts in a folder.",
-        )
     };
     reader.lose(finding.with_help(help));
     None

@@ -5,6 +5,7 @@
 //! stands in one file. One file per entity below; [`reader`] turns nodes into
 //! plain values and never stops at a wrong one.
 
+mod charts;
 mod cluster;
 mod gateway;
 mod mesh;

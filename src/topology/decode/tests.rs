@@ -245,7 +245,7 @@ namespaces: { sample: { injection: on, clusters: all } }
             "key-unknown name",
             "value-unknown no",
             "istio-version-unknown 1.22",
-            "charts-unsupported { oci: x }",
+            "charts-url-malformed x",
             "key-unknown valuse",
             "root-malformed existing",
             "key-unknown federation",

@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule::new(&CODE, check);
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     let charts = topology.istio.charts.as_ref();
     match charts.map(|charts| &charts.value) {
-        Some(Charts::Path(_)) => return,
+        Some(Charts::Path(_) | Charts::Source(_)) => return,
         Some(Charts::Embedded) | None => {}
     }
     let Some(version) = topology.istio.version.as_ref().filter(|version| !version.value.is_embedded()) else {
@@ -27,7 +27,7 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     };
     let minors = EMBEDDED_MINORS.map(|minor| format!("1.{minor}"));
     found.push(finding.with_help(format!(
-        "they are for {}: write `{}`, or take Istio's own: `charts: {{path: DIR}}`.",
+        "they are for {}: write `{}`, or take Istio's own: `charts: {{ repo: URL }}`.",
         listed(minors.iter().map(String::as_str)),
         IstioVersion::NEWEST
     )));

@@ -22,6 +22,7 @@ mod api_server_loopback;
 mod api_server_malformed;
 mod api_server_not_https;
 mod charts_not_chosen;
+mod charts_plain_http;
 mod cidr_host_bits;
 mod cluster_domain_differs;
 mod cluster_id_duplicate;
@@ -81,7 +82,7 @@ mod value_owned_by_topology;
 pub use control_plane_address_hostname::CODE as CONTROL_PLANE_ADDRESS_HOSTNAME;
 
 /// Every rule, in the order in which a reader of the file would ask.
-pub const RULES: [Rule; 60] = [
+pub const RULES: [Rule; 61] = [
     mesh_id_malformed::RULE,
     trust_domain_malformed::RULE,
     cluster_name_malformed::RULE,
@@ -133,6 +134,7 @@ pub const RULES: [Rule; 60] = [
     trust_root_one_file::RULE,
     root_keeper_remote::RULE,
     charts_not_chosen::RULE,
+    charts_plain_http::RULE,
     istio_version_not_embedded::RULE,
     istio_version_newer::RULE,
     profile_not_embedded::RULE,

@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule::new(&CODE, check);
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     let istio = &topology.istio;
     match istio.charts.as_ref().map(|charts| &charts.value) {
-        Some(Charts::Path(_)) => return,
+        Some(Charts::Path(_) | Charts::Source(_)) => return,
         Some(Charts::Embedded) | None => {}
     }
     let profile = istio.profile.as_ref().map(|profile| (profile.span, "a profile of Istio's own charts"));
@@ -22,6 +22,6 @@ fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
         istio.platform.as_ref().map(|platform| (platform.span, "a platform of Istio's own charts"));
     for (span, label) in profile.into_iter().chain(platform) {
         let finding = Diagnostic::error(&CODE, span, label);
-        found.push(finding.with_help("take Istio's own, `charts: {path: DIR}`, or leave it out."));
+        found.push(finding.with_help("take Istio's own, `charts: { repo: URL }`, or leave it out."));
     }
 }

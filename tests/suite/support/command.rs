@@ -27,16 +27,24 @@ impl std::fmt::Display for Ran {
 
 /// Runs `stolos` in a folder, in an environment that holds nothing of this machine's.
 pub(crate) fn stolos(folder: &Path, arguments: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_stolos"))
-        .args(arguments)
-        .current_dir(folder)
-        .env_clear()
-        .env("COLUMNS", "100")
-        .env("HOME", folder)
+    stolos_with(folder, arguments, &[])
+}
+
+/// The same with some of an environment.
+pub(crate) fn stolos_with(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
+    let output = command(folder, arguments)
+        .envs(environment.iter().copied())
         .output()
         .expect("the binary that this suite was built with");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("stolos prints UTF-8");
     Ran { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code() }
+}
+
+/// The command, for a test that has to do with the process itself.
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stolos"));
+    command.args(arguments).current_dir(folder).env_clear().env("COLUMNS", "100").env("HOME", folder);
+    command
 }
 
 /// An empty folder of a test's own, by the test's name.

@@ -1,5 +1,6 @@
 //! What several modules of the suite need.
 
+pub(crate) mod archives;
 pub(crate) mod authorizer;
 pub(crate) mod back_end;
 pub(crate) mod command;
@@ -14,6 +15,8 @@ pub(crate) mod matrix;
 pub(crate) mod meshes;
 pub(crate) mod namespace;
 pub(crate) mod official;
+pub(crate) mod published;
+pub(crate) mod registry;
 pub(crate) mod relay;
 pub(crate) mod servers;
 pub(crate) mod tap;

@@ -1,42 +1,23 @@
-//! The charts that a topology names: those in the binary, or Istio's own from a folder or an archive.
+//! Charts in a folder or an archive of this machine.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::desired::{named_at, path_of_named};
-use super::load::{Loaded, read};
+use super::Found;
 use crate::chart::archive::{charts_in, files_of};
-use crate::chart::{CHART_ARCHIVE, ChartSet, Files};
+use crate::chart::{CHART_ARCHIVE, Files};
+use crate::cli::load::read;
 use crate::diagnostic::Failure;
-use crate::topology::{Charts, VersionRule, files};
+use crate::topology::files;
 
 /// How deep below the named folder a chart may lie: Istio's source has one three levels down.
 const DEPTH: usize = 4;
 /// The most files of a chart.
 const MOST_FILES: usize = 10_000;
 
-/// A chart and where it was found.
-type Found = (String, Files);
-
-/// Reads the charts of a topology.
-pub(super) fn charts(loaded: &Loaded) -> Result<ChartSet, Failure> {
-    let named = match loaded.topology.istio.charts.as_ref().map(|charts| &charts.value) {
-        Some(Charts::Path(named)) => named,
-        // Only the sandbox lets a topology go without a choice.
-        Some(Charts::Embedded) | None => return Ok(ChartSet::embedded()),
-    };
-    let here = |failure: Failure| failure.with_fact(named_at(&loaded.sources, named));
-    let path = path_of_named(&loaded.sources, named);
-    let found = found_at(&path).map_err(here)?;
-    let version = loaded.topology.version();
-    let unasked: &[&str] =
-        if VersionRule::GatewaySchemaRefusesAll.holds(version) { &["gateway"] } else { &[] };
-    ChartSet::find(found, &version.to_string(), &named.value, unasked).map_err(|error| here(error.failure()))
-}
-
 /// The charts in an archive, or below a folder.
-fn found_at(path: &Path) -> Result<Vec<Found>, Failure> {
+pub(super) fn found_at(path: &Path) -> Result<Vec<Found>, Failure> {
     let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     if !metadata.is_dir() {
         return archived(path);
@@ -48,10 +29,15 @@ fn found_at(path: &Path) -> Result<Vec<Found>, Failure> {
 
 fn archived(path: &Path) -> Result<Vec<Found>, Failure> {
     let bytes = read(path).map_err(|error| unreadable(path, &error))?;
-    let files = files_of(&bytes).map_err(|reason| {
-        Failure::new(&CHART_ARCHIVE, format!("{} cannot be unpacked", path.display())).with_fact(reason)
+    unpacked(&path.display().to_string(), &bytes)
+}
+
+/// The charts in the bytes of an archive, which is `called` something.
+pub(super) fn unpacked(called: &str, bytes: &[u8]) -> Result<Vec<Found>, Failure> {
+    let files = files_of(bytes).map_err(|reason| {
+        Failure::new(&CHART_ARCHIVE, format!("{called} cannot be unpacked")).with_fact(reason)
     })?;
-    let inside = |(folder, files): Found| (format!("{}/{folder}", path.display()), files);
+    let inside = |(folder, files): Found| (format!("{called}/{folder}"), files);
     Ok(charts_in(files).into_iter().map(inside).collect())
 }
 
