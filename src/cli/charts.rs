@@ -23,8 +23,8 @@ type Found = (String, Files);
 pub(super) fn charts(loaded: &Loaded) -> Result<ChartSet, Failure> {
     let named = match loaded.topology.istio.charts.as_ref().map(|charts| &charts.value) {
         Some(Charts::Path(named)) => named,
-        // Only the sandbox lets a topology go without a choice.
-        Some(Charts::Embedded) | None => return Ok(ChartSet::embedded()),
+        // Only the sandbox lets a topology go without a choice. Where others install, nothing is rendered.
+        Some(Charts::Embedded | Charts::External) | None => return Ok(ChartSet::embedded()),
     };
     let here = |failure: Failure| failure.with_fact(named_at(&loaded.sources, named));
     let path = path_of_named(&loaded.sources, named);

@@ -153,8 +153,8 @@ pub(super) static ISTIO: Record = Record {
         ),
         optional(
             "charts",
-            Shape::Either(&[Shape::Words(&["embedded"]), Shape::Of(&CHARTS_PATH)]),
-            "Where the charts come from: `embedded` are the small ones inside of stolos, `{path}` Istio's own.",
+            Shape::Either(&[Shape::Words(&["embedded", "external"]), Shape::Of(&CHARTS_PATH)]),
+            "Where the charts come from: `embedded` are the small ones inside of stolos, `{path}` Istio's own; `external` leaves the releases to Argo CD, Flux or Helm, with the values that `stolos compile --values` writes.",
         ),
         optional(
             "profile",

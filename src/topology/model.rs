@@ -173,6 +173,8 @@ pub enum Charts {
     Embedded,
     /// Istio's own, in a folder or in an archive.
     Path(Spanned<String>),
+    /// None: the releases belong to somebody else, who installs them with the values that Stolos prints.
+    External,
 }
 
 /// A user's own values for the releases: `values: {base: …, istiod: …, gateway: …}`.

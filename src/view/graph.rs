@@ -124,6 +124,9 @@ pub fn condition(done: &Done) -> String {
             format!("{deployment} is available and {service} has an address")
         }
         Done::Gateway { deployment, address: None } => format!("{deployment} is available"),
+        Done::Installed(awaited) => {
+            format!("others have installed release {} as the topology asks", awaited.release)
+        }
         Done::Address { service } => format!("{service} has an address"),
         Done::Token { secret } => format!("{secret} holds a token and its authority"),
         Done::Registered { cluster, effects: Some(effects) } => {

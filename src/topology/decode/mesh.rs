@@ -81,7 +81,8 @@ fn charts(fields: &Fields<'_>, reader: &mut Reader) -> Option<Spanned<Charts>> {
     };
     let later = match &node.kind {
         Kind::Text(text) if text == "embedded" => return Some(Spanned::new(Charts::Embedded, node.span)),
-        Kind::Text(text) => text == "external",
+        Kind::Text(text) if text == "external" => return Some(Spanned::new(Charts::External, node.span)),
+        Kind::Text(_) => false,
         Kind::Map(entries) if has(entries, &["repo", "oci"]) => true,
         Kind::Map(_) => {
             let fields = reader.fields(node, &keys::CHARTS_PATH, node.span)?;
@@ -89,7 +90,7 @@ fn charts(fields: &Fields<'_>, reader: &mut Reader) -> Option<Spanned<Charts>> {
             return Some(Spanned::new(Charts::Path(path), node.span));
         }
         Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::List(_) => {
-            reader.mismatch(node, "`embedded`, or `{ path: DIR }` with Istio's own charts");
+            reader.mismatch(node, "`embedded`, `external`, or `{ path: DIR }` with Istio's own charts");
             return None;
         }
     };
@@ -102,7 +103,8 @@ fn charts(fields: &Fields<'_>, reader: &mut Reader) -> Option<Spanned<Charts>> {
     } else {
         (
             Diagnostic::error(&VALUE_UNKNOWN, node.span, "no value of this key"),
-            "write `embedded`, or `{ path: DIR }` with Istio's own charts in a folder.",
+            "write `embedded`, `{ path: DIR }` with Istio's own charts in a folder, or `external` where others \
+             install them.",
         )
     };
     reader.lose(finding.with_help(help));
