@@ -11,7 +11,7 @@ use super::root::{self, RootState};
 use super::steps::{hold_back, planned_clusters, refuse_inventories, unread};
 use super::waves::in_waves;
 use super::{Action, Change, DryRun, Inputs, Live, Mode, Part, Plan, Step, StepId, Unmet, done, prune};
-use crate::compile::{Desired, DesiredUnit, Done, Hole, Output, Value, Values};
+use crate::compile::{Desired, DesiredUnit, Done, Hole, Minted, Output, Value, Values};
 use crate::cores::on_all_cores;
 use crate::diagnostic::Failure;
 use crate::graph::{Unit, UnitKind};
@@ -198,7 +198,9 @@ impl Diff<'_> {
         let cluster = &unit.unit.cluster;
         let trust = self.steps.iter().find(|step| step.unit == Unit::new(cluster, UnitKind::Trust))?;
         let is_new = trust.writes().any(|change| change.replaces_root() || change.begins_intermediate());
-        is_new.then(|| done::to_start_anew(cluster, awaited, self.live)).flatten()
+        let digest = Hole::Minted { cluster: cluster.clone(), piece: Minted::RootDigest };
+        let root = self.values.get(&digest).map(Value::expose);
+        is_new.then(|| done::to_start_anew(cluster, awaited, root, self.live)).flatten()
     }
 
     fn changes(&mut self, unit: &Unit, rendered: &RenderedUnit) -> Vec<Change> {

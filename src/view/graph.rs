@@ -75,7 +75,12 @@ pub fn unit(graph: &Graph, desired: &DesiredUnit) -> String {
         writeln!(text, "  {name:11}{value}").expect("a String takes all");
     };
     line("stage", &format!("{} of {}", desired.stage, graph.stage_count()));
-    line("file", &format!("{}/{}", unit.cluster, unit.file_name()));
+    if let Done::Installed(awaited) = &desired.done {
+        line("installed", &format!("by others: release {}, values {}", awaited.release, awaited.values));
+    }
+    if !matches!(desired.done, Done::Installed(_)) || !desired.content.objects.is_empty() {
+        line("file", &format!("{}/{}", unit.cluster, unit.file_name()));
+    }
     line("done when", &condition(&desired.done));
     let holes = desired.holes();
     for (nth, hole) in holes.iter().enumerate() {

@@ -14,6 +14,7 @@ pub(crate) mod matrix;
 pub(crate) mod meshes;
 pub(crate) mod namespace;
 pub(crate) mod official;
+pub(crate) mod owner;
 pub(crate) mod relay;
 pub(crate) mod servers;
 pub(crate) mod tap;

@@ -28,6 +28,9 @@ const UNRELEASED: &str = "1.0.0";
 /// (`istio.labels` in manifests/charts/*/templates/zzz_profile.yaml, 1.24.6 to 1.31.0-rc.0).
 const VERSION: &str = "app.kubernetes.io/version";
 
+/// The key of the root of trust, in Secret `cacerts` and in the ConfigMap that istiod writes.
+const ROOT: &str = "root-cert.pem";
+
 /// The objects that are looked at.
 pub(super) fn objects(awaited: &Awaited) -> Vec<&ObjectRef> {
     let mut objects: Vec<&ObjectRef> = Vec::new();
@@ -57,16 +60,19 @@ fn root_of(look: &Look) -> Option<(&ObjectRef, &str)> {
     }
 }
 
-/// What an istiod of others that runs lacks once it is to have another root of trust than it started with; none
-/// where none runs.
+/// What an istiod of others that runs lacks once it is given a certificate; none where none runs, and where the one
+/// that does has that root already. `root` is the digest of that root; none where it is yet to be made.
 pub(in crate::plan) fn to_start_anew(
     cluster: &ClusterName,
     awaited: &Awaited,
+    root: Option<&str>,
     live: &impl Lookup,
 ) -> Option<Unmet> {
     let (object, mend) =
         awaited.demands.iter().find_map(|demand| Some((&demand.object, root_of(&demand.look)?.1)))?;
-    matches!(live.object(cluster, object), Sighting::Found(_)).then(|| Unmet {
+    let Sighting::Found(published) = live.object(cluster, object) else { return None };
+    let has = published.text(&["data", ROOT]).map(trust::root_digest);
+    (has.is_none() || has.as_deref() != root).then(|| Unmet {
         what: format!(
             "release {}, which others install, to start anew with the root of trust",
             awaited.release
@@ -248,8 +254,8 @@ fn without_port(service: &Object, port: u16, node_port: Option<u16>) -> Option<S
 /// Whether a ConfigMap holds no certificate of those that are a Secret's root.
 fn another_root(cluster: &ClusterName, found: &Object, secret: &ObjectRef, live: &impl Lookup) -> bool {
     let Sighting::Found(secret) = live.object(cluster, secret) else { return false };
-    let wanted = decoded(secret, "root-cert.pem");
-    let there = found.text(&["data", "root-cert.pem"]);
+    let wanted = decoded(secret, ROOT);
+    let there = found.text(&["data", ROOT]);
     matches!((wanted, there), (Some(wanted), Some(there)) if !trust::shares_root(there, &wanted))
 }
 

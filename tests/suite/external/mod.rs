@@ -2,24 +2,20 @@
 //!
 //! The owner is a test here, with the field manager of Argo CD; on API servers also `helm` itself.
 
+mod hand_over;
+mod installed;
+mod printed_values;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::Mutex;
 
 use serde_json::{Value, json};
-use stolos::apply::Event;
-use stolos::chart::{self, Capabilities, Chart, ReleaseInfo};
-use stolos::compile::{Desired, DesiredUnit, Done, PART_OF, values_files};
+use stolos::compile::{Desired, PART_OF};
 use stolos::object::{Object, ObjectRef, managed_fields};
-use stolos::plan::{Action, Conflicts, Mode, Plan, StepId, Unmet};
-use stolos::topology::ChartName;
-use tokio::sync::{mpsc, watch};
+use stolos::plan::{Action, Conflicts, Mode, Unmet};
 
 use crate::support::back_end::{BackEnd, on_both_back_ends};
-use crate::support::command::repository;
-use crate::support::helm;
-use crate::support::meshes::{Meshes, Ran, desired, text, topology_text, writes};
+use crate::support::meshes::{Meshes, desired, text, topology_text, writes};
+use crate::support::owner::{OWNER, Owner, printed, theirs};
 use crate::support::tapped::differences;
 
 on_both_back_ends!(
@@ -31,7 +27,6 @@ on_both_back_ends!(
 );
 
 const FILE: &str = "external-multi-network.yaml";
-const OWNER: &str = "argocd-controller";
 
 fn external() -> Desired {
     desired(FILE, &topology_text(FILE))
@@ -40,112 +35,6 @@ fn external() -> Desired {
 /// The same mesh, installed by Stolos.
 fn embedded() -> Desired {
     desired(FILE, &topology_text(FILE).replace("charts: external", "charts: embedded"))
-}
-
-/// Who installs: the charts that it has.
-#[derive(Clone)]
-struct Owner(Arc<BTreeMap<ChartName, Arc<Chart>>>);
-
-impl Owner {
-    fn with_embedded() -> Self {
-        let folder = repository("src/chart/embedded");
-        Self::with(&|chart| folder.join(chart))
-    }
-
-    fn with(folder: &dyn Fn(&str) -> PathBuf) -> Self {
-        let chart = |name: ChartName| (name, Arc::new(helm::chart(&folder(name.as_str()))));
-        Self(Arc::new(ChartName::ALL.map(chart).into()))
-    }
-
-    /// The objects of a unit's release with values.
-    fn objects(&self, unit: &DesiredUnit, values: &Value) -> Vec<Object> {
-        let release = unit.content.release.as_ref().expect("a release");
-        let info = ReleaseInfo::new(&release.name, &release.namespace);
-        let capabilities = Capabilities::of_kubernetes("1.33.0").expect("a version");
-        let rendered = chart::render(&self.0[&release.chart], values, &info, &capabilities);
-        rendered.expect("it renders").into_iter().map(|manifest| manifest.object).collect()
-    }
-
-    async fn install(&self, meshes: &Meshes, unit: &DesiredUnit, values: &Value) {
-        for object in self.objects(unit, values) {
-            meshes.apply_by(unit.unit.cluster.as_str(), object.into_value(), OWNER).await;
-        }
-    }
-
-    /// Runs a plan, and meanwhile installs what it waits for; `act` gives the values for each thing that a step
-    /// lacks, none where nothing is done about it.
-    async fn beside(
-        &self,
-        meshes: &Meshes,
-        plan: Plan,
-        mut act: impl FnMut(&DesiredUnit, &Unmet) -> Option<Value>,
-    ) -> Ran {
-        let (sender, mut lacking) = mpsc::unbounded_channel::<(StepId, Unmet)>();
-        let (_stopper, stop) = watch::channel(stolos::apply::Stop::Go);
-        let sender = Mutex::new(Some(sender));
-        let installs = async {
-            while let Some((step, unmet)) = lacking.recv().await {
-                let unit = meshes.desired.unit(&step.unit).expect("a unit");
-                if !matches!(unit.done, Done::Installed(_)) {
-                    continue;
-                }
-                if let Some(values) = act(unit, &unmet) {
-                    self.install(meshes, unit, &values).await;
-                }
-            }
-        };
-        let run = async {
-            let ran = meshes.run_telling(plan, stop, |event| {
-                if let Event::Waiting { step, unmet } = event
-                    && let Some(sender) = &*sender.lock().expect("no panic while held")
-                {
-                    let _ = sender.send((step.clone(), unmet.clone()));
-                }
-            });
-            let ran = ran.await;
-            sender.lock().expect("no panic while held").take();
-            ran
-        };
-        let (ran, ()) = tokio::join!(run, installs);
-        ran
-    }
-
-    /// Applies, and installs everything as it is asked for.
-    async fn comes(&self, meshes: &Meshes) {
-        let printed = printed(&meshes.desired);
-        let mut done = BTreeSet::new();
-        let plan = meshes.plan(Mode::Apply).await;
-        let ran = self.beside(meshes, plan, |unit, _| {
-            done.insert(unit.unit.clone()).then(|| printed[&unit.unit.to_string()].clone())
-        });
-        let ran = ran.await;
-        assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
-        assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
-    }
-}
-
-/// The values that `compile --values` writes, by unit.
-fn printed(desired: &Desired) -> BTreeMap<String, Value> {
-    let files: BTreeMap<String, String> =
-        values_files(desired).into_iter().map(|file| (file.path, file.text)).collect();
-    let list = files["values.txt"].lines();
-    let entry = |line: &str| {
-        let words: Vec<&str> = line.split(' ').collect();
-        (words[0].to_owned(), helm::yaml(&files[words[2]]))
-    };
-    list.map(entry).collect()
-}
-
-/// The objects of all releases, by cluster.
-fn theirs(owner: &Owner, desired: &Desired) -> Vec<(String, ObjectRef)> {
-    let printed = printed(desired);
-    let units = desired.units.iter().filter(|unit| unit.content.release.is_some());
-    let objects = units.flat_map(|unit| {
-        let cluster = unit.unit.cluster.to_string();
-        let objects = owner.objects(unit, &printed[&unit.unit.to_string()]);
-        objects.into_iter().map(move |object| (cluster.clone(), object.reference()))
-    });
-    objects.collect()
 }
 
 /// An object without what tells who wrote it and when.
@@ -296,6 +185,17 @@ async fn what_stolos_installed_is_handed_over_whole_and_nothing_of_it_is_deleted
         assert!(!is_ours(&live), "{cluster} {object}");
     }
     assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
+    // The way back, while nobody else has touched it: as it was, and again as it is to be.
+    meshes.desired = embedded();
+    let plan = meshes.plan(Mode::Apply).await;
+    let actions: BTreeSet<&str> =
+        plan.steps.iter().flat_map(|step| step.writes()).map(|change| change.action.as_str()).collect();
+    assert_eq!(actions, BTreeSet::from(["adopt"]), "{}", text(&plan));
+    assert!(meshes.run(plan).await.summary.is_complete());
+    assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
+    meshes.desired = external();
+    assert!(meshes.apply().await.summary.is_complete());
+    assert_eq!(differences(&before, &contents(&meshes, &theirs).await), Vec::<String>::new());
     // The owner takes it, with what it thinks is right, and still nothing is ours.
     for unit in meshes.desired.units.iter().filter(|unit| unit.content.release.is_some()) {
         owner.install(&meshes, unit, &printed(&meshes.desired)[&unit.unit.to_string()]).await;
@@ -429,61 +329,4 @@ async fn an_istiod_that_started_before_its_certificate_is_told_of(on: BackEnd) {
              so istiod started before that was there: {restart}"
         )
     );
-}
-
-/// Writes the printed values and installs every release by helm.
-fn helm_installs(
-    desired: &Desired,
-    folder: &Path,
-    kubeconfig: &Path,
-    name: &str,
-    charts: &dyn Fn(&str) -> PathBuf,
-) {
-    let unit = desired.unit(&name.parse().expect("a unit")).expect("there");
-    let release = unit.content.release.as_ref().expect("a release");
-    let files = values_files(desired);
-    let path = format!("{}/{}.yaml", unit.unit.cluster, release.chart.as_str());
-    let file = files.iter().find(|file| file.path == path).expect("its values");
-    let values = folder.join(name.replace('/', "-") + ".yaml");
-    std::fs::write(&values, &file.text).expect("a file");
-    let output = std::process::Command::new(helm::binary())
-        .args(["upgrade", "--install", &release.name])
-        .arg(charts(release.chart.as_str()))
-        .args(["--kube-context", unit.unit.cluster.as_str(), "-n", &release.namespace, "-f"])
-        .arg(&values)
-        .arg("--skip-schema-validation")
-        .env("KUBECONFIG", kubeconfig)
-        .env("HOME", folder)
-        .output()
-        .expect("helm starts");
-    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// An apply goes through while helm installs what it waits for.
-async fn beside_helm(test: &str, desired: Desired, charts: &(dyn Fn(&str) -> PathBuf + Sync)) {
-    let meshes = Meshes::on(BackEnd::ApiServers, test, desired).await;
-    let folder = crate::support::meshes::folder(test);
-    let kubeconfig = meshes.kubeconfig();
-    let owner = Owner(Arc::default());
-    let mut done = BTreeSet::new();
-    let plan = meshes.plan(Mode::Apply).await;
-    let ran = owner.beside(&meshes, plan, |unit, _| {
-        let name = unit.unit.to_string();
-        if done.insert(name.clone()) {
-            tokio::task::block_in_place(|| {
-                helm_installs(&meshes.desired, &folder, &kubeconfig, &name, charts);
-            });
-        }
-        None
-    });
-    let ran = ran.await;
-    assert!(ran.summary.is_complete(), "{:#?}", ran.summary);
-    assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes API servers and helm: tests/kube/build-kube, tests/tools/build-helm"]
-async fn an_apply_goes_through_beside_helm_and_is_clean() {
-    let folder = repository("src/chart/embedded");
-    beside_helm("external-helm", external(), &|chart| folder.join(chart)).await;
 }
