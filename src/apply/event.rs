@@ -143,6 +143,8 @@ pub enum Outcome {
     Deleted,
     /// It stays without our fields.
     Released,
+    /// It stays whole, for others to install from now on.
+    HandedOver,
     /// It was as it should be.
     Unchanged,
     /// It was left as it is, though it is not as asked for.
@@ -159,6 +161,7 @@ impl Outcome {
             Action::Replace => Self::Replaced,
             Action::Delete => Self::Deleted,
             Action::Release => Self::Released,
+            Action::HandOver => Self::HandedOver,
             Action::Keep => Self::Kept,
             Action::NoOp => Self::Unchanged,
         }
@@ -173,6 +176,7 @@ impl Outcome {
             Self::Replaced => "replaced",
             Self::Deleted => "deleted",
             Self::Released => "released",
+            Self::HandedOver => "handed over",
             Self::Unchanged => "unchanged",
             Self::Kept => "kept",
         }

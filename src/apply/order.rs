@@ -54,7 +54,8 @@ fn wave(object: &ObjectRef) -> usize {
 /// plan's order stays.
 pub(super) fn waves<'c>(changes: impl IntoIterator<Item = &'c Change>) -> Vec<Vec<&'c Change>> {
     let changes: Vec<&Change> = changes.into_iter().collect();
-    let takes_away = |change: &&Change| matches!(change.action, Action::Delete | Action::Release);
+    let takes_away =
+        |change: &&Change| matches!(change.action, Action::Delete | Action::Release | Action::HandOver);
     let is_backwards = changes.iter().all(takes_away);
     let mut waves: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
     for change in changes {

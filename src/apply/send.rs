@@ -14,7 +14,9 @@ use super::{ApplyError, Counts, Event, Leases, Outcome, Stop};
 use crate::cluster::{ApplyOptions, Cluster, ClusterError, Fault, Write, together};
 use crate::graph::Unit;
 use crate::object::{Object, ObjectRef, kinds};
-use crate::plan::{Action, Change, Step, StepId, Unmet, done, given_up, migrated, settled, taken_over};
+use crate::plan::{
+    Action, Change, Step, StepId, Unmet, done, given_up, migrated, settled, taken_over, without_us,
+};
 use crate::topology::ClusterName;
 
 /// How many requests of one step are under way at once.
@@ -158,6 +160,11 @@ impl Sender {
                 self.ledger.forget(&change.object).await;
                 Ok(Done::Released)
             }
+            Action::HandOver => {
+                self.hand_over(change).await?;
+                self.ledger.forget(&change.object).await;
+                Ok(Done::Released)
+            }
             Action::Keep | Action::NoOp => Ok(Done::Released),
         }
     }
@@ -225,6 +232,26 @@ impl Sender {
             }
             let Some(managers) = managers_after(&live, change, object) else { return Ok(()) };
             match self.cluster.set_managers(&live, &managers).await {
+                Ok(()) => return Ok(()),
+                // A controller wrote the object in between.
+                Err(ClusterError { fault: Fault::Changed, .. }) if attempt < TAKE_OVERS => attempt += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Leaves an object as it is to whoever installs it from now on: our name and our label go, nothing else.
+    async fn hand_over(&self, change: &Change) -> Result<(), ApplyError> {
+        let mut attempt = 1;
+        loop {
+            let Some(live) = self.cluster.find(&change.object).await? else { return Ok(()) };
+            let label =
+                live.label(&self.label.0).filter(|id| *id == self.label.1).map(|_| self.label.0.as_str());
+            let managers = without_us(&live);
+            if managers.is_none() && label.is_none() {
+                return Ok(());
+            }
+            match self.cluster.disown(&live, managers.as_ref(), label).await {
                 Ok(()) => return Ok(()),
                 // A controller wrote the object in between.
                 Err(ClusterError { fault: Fault::Changed, .. }) if attempt < TAKE_OVERS => attempt += 1,
@@ -311,7 +338,8 @@ impl Sender {
             }
             unmet.into()
         };
-        let wait = Wait { targets, label: (&self.label.0, &self.label.1), deadline: self.deadline };
+        let label = Some((self.label.0.as_str(), self.label.1.as_str()));
+        let wait = Wait { targets, label, deadline: self.deadline };
         let cluster = |name: &ClusterName| (name == self.cluster.name()).then(|| self.cluster.clone());
         let (mut seen, mut stop) = (Sightings::new(), self.stop.clone());
         let waited = wait.until(cluster, &mut seen, &mut stop, &mut look).await;

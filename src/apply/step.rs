@@ -26,6 +26,13 @@ pub(super) enum Ended {
     Stopped,
 }
 
+/// Whose objects are waited for: ours carry the label of our apply set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Ours,
+    Others,
+}
+
 /// Runs one step to its end.
 pub(super) async fn perform(run: &Arc<Run>, step: &Step) -> Result<Ended, ApplyError> {
     let deadline = run.deadline(&step.unit);
@@ -40,6 +47,14 @@ pub(super) async fn perform(run: &Arc<Run>, step: &Step) -> Result<Ended, ApplyE
     if run.plan.mode == Mode::Destroy && is_namespace {
         run.leases.leave(&step.unit.cluster);
     }
+    let desired = step.desired.as_ref().filter(|_| run.plan.mode == Mode::Apply);
+    let theirs = desired.filter(|_| step.others_install());
+    // What goes beside a release of others is sent once that serves: its webhooks may refuse all until then.
+    if let Some(theirs) = theirs
+        && !is_ready(run, step, theirs, deadline, Sightings::new()).await?
+    {
+        return Ok(Ended::Stopped);
+    }
     let sent = send(run, step, &sender).await?;
     // Where the lease waits for this very namespace, the next step of the cluster writes it.
     if run.plan.mode == Mode::Apply && is_namespace && run.leases.covers(&step.unit.cluster) {
@@ -51,7 +66,7 @@ pub(super) async fn perform(run: &Arc<Run>, step: &Step) -> Result<Ended, ApplyE
     if !sent.deleted.is_empty() && !are_gone(run, step, &sender, &sent).await? {
         return Ok(Ended::Stopped);
     }
-    let Some(desired) = step.desired.as_ref().filter(|_| run.plan.mode == Mode::Apply) else {
+    let Some(desired) = desired.filter(|_| theirs.is_none()) else {
         return Ok(Ended::Done(sent.counts, None));
     };
     if !is_ready(run, step, desired, deadline, sent.objects).await? {
@@ -104,7 +119,7 @@ async fn are_gone(run: &Arc<Run>, step: &Step, sender: &Sender, sent: &Sent) -> 
     let targets = &sent.deleted;
     let mut seen = Sightings::new();
     let look = |seen: &Sightings| done::still_there(targets, seen).into();
-    if !wait(run, step, sender.deadline, targets, &mut seen, look).await? {
+    if !wait(run, step, sender.deadline, (targets, Whose::Ours), &mut seen, look).await? {
         return Ok(false);
     }
     for (_, object) in targets {
@@ -137,7 +152,18 @@ async fn is_ready(
             Some(_) | None => Look::Lacks(unmet),
         },
     };
-    if lacks(&seen).is_some() && !wait(run, step, deadline, &targets, &mut seen, look).await? {
+    let whose = match desired.done {
+        Done::Installed(_) => Whose::Others,
+        Done::Exists
+        | Done::Established
+        | Done::ControlPlane { .. }
+        | Done::Gateway { .. }
+        | Done::Address { .. }
+        | Done::Token { .. }
+        | Done::Registered { .. } => Whose::Ours,
+    };
+    let waited_for = (targets.as_slice(), whose);
+    if lacks(&seen).is_some() && !wait(run, step, deadline, waited_for, &mut seen, look).await? {
         return Ok(false);
     }
     run.learn(done::outputs(unit, &desired.done, &seen, &run.plan.in_use));
@@ -155,6 +181,7 @@ fn conditioned(step: &Step, desired: &DesiredUnit) -> Vec<ObjectRef> {
             .collect(),
         Done::Established
         | Done::ControlPlane { .. }
+        | Done::Installed(_)
         | Done::Gateway { .. }
         | Done::Address { .. }
         | Done::Token { .. }
@@ -192,12 +219,16 @@ async fn wait(
     run: &Arc<Run>,
     step: &Step,
     deadline: Deadline,
-    targets: &[(ClusterName, ObjectRef)],
+    (targets, whose): (&[(ClusterName, ObjectRef)], Whose),
     seen: &mut Sightings,
     look: impl Fn(&Sightings) -> Look,
 ) -> Result<bool, ApplyError> {
     let id = applyset_id(&run.plan.mesh);
-    let wait = Wait { targets, label: (PART_OF, &id), deadline };
+    let label = match whose {
+        Whose::Ours => Some((PART_OF, id.as_str())),
+        Whose::Others => None,
+    };
+    let wait = Wait { targets, label, deadline };
     let mut said: Option<Unmet> = None;
     let mut stop = run.stop.clone();
     let waiting = run.activity.wait();

@@ -67,8 +67,9 @@ impl Deadline {
 pub(super) struct Wait<'w> {
     /// The objects that the condition looks at.
     pub(super) targets: &'w [(ClusterName, ObjectRef)],
-    /// The label by which several objects of a kind are found with one watch.
-    pub(super) label: (&'w str, &'w str),
+    /// The label by which several objects of a kind are found with one watch; none where they are of others and
+    /// do not carry it, so that each has a watch of its own.
+    pub(super) label: Option<(&'w str, &'w str)>,
     /// Until when.
     pub(super) deadline: Deadline,
 }
@@ -84,42 +85,53 @@ struct Field {
 }
 
 impl Field {
-    fn of(cluster: &ClusterName, object: &ObjectRef) -> Self {
+    fn of(cluster: &ClusterName, object: &ObjectRef, label: Option<(&str, &str)>) -> Self {
         let is_secret = object.group.is_empty() && object.kind == "Secret";
         Self {
             cluster: cluster.clone(),
             kind: object.group_kind(),
             namespace: object.namespace.clone(),
-            only: is_secret.then(|| object.name.clone()),
+            only: (is_secret || label.is_none()).then(|| object.name.clone()),
         }
+    }
+
+    /// Whether its watch tells of an object, being about these names.
+    fn tells_of(&self, names: &BTreeSet<String>, cluster: &ClusterName, object: &ObjectRef) -> bool {
+        self.cluster == *cluster
+            && self.kind == object.group_kind()
+            && self.namespace == object.namespace
+            && names.contains(&object.name)
     }
 }
 
 /// The watches of a wait, and the names that each is about.
-fn fields(targets: &[(ClusterName, ObjectRef)]) -> BTreeMap<Field, BTreeSet<String>> {
+fn fields(
+    targets: &[(ClusterName, ObjectRef)],
+    label: Option<(&str, &str)>,
+) -> BTreeMap<Field, BTreeSet<String>> {
     let mut fields: BTreeMap<Field, BTreeSet<String>> = BTreeMap::new();
     for (cluster, object) in targets {
-        fields.entry(Field::of(cluster, object)).or_default().insert(object.name.clone());
+        fields.entry(Field::of(cluster, object, label)).or_default().insert(object.name.clone());
     }
     fields
 }
 
-fn selection(field: &Field, names: &BTreeSet<String>, label: (&str, &str)) -> Selection {
+fn selection(field: &Field, names: &BTreeSet<String>, label: Option<(&str, &str)>) -> Selection {
     let by_name = if names.len() == 1 { names.first().cloned() } else { None };
-    let label = by_name.is_none().then(|| format!("{}={}", label.0, label.1));
+    let label = label.filter(|_| by_name.is_none()).map(|(key, value)| format!("{key}={value}"));
     Selection { namespace: field.namespace.clone(), name: by_name, label }
 }
 
 /// What a wait for objects watches: for `rbac`, which grants the rights that it takes.
 pub(crate) fn watched(
     targets: &[(ClusterName, ObjectRef)],
-    label: (&str, &str),
+    label: Option<(&str, &str)>,
 ) -> Vec<(ClusterName, GroupKind, Selection)> {
     let watch = |(field, names): (Field, BTreeSet<String>)| {
         let selection = selection(&field, &names, label);
         (field.cluster, field.kind, selection)
     };
-    fields(targets).into_iter().map(watch).collect()
+    fields(targets, label).into_iter().map(watch).collect()
 }
 
 impl Wait<'_> {
@@ -132,7 +144,7 @@ impl Wait<'_> {
         stop: &mut watch::Receiver<Stop>,
         mut look: impl FnMut(&Sightings) -> Look,
     ) -> Result<Waited, ClusterError> {
-        let fields = fields(self.targets);
+        let fields = fields(self.targets, self.label);
         let (sender, mut news) = mpsc::channel(64);
         let mut watches = JoinSet::new();
         let mut silent: BTreeSet<Field> = BTreeSet::new();
@@ -233,9 +245,7 @@ async fn follow(
 fn note(seen: &mut Sightings, field: &Field, names: &BTreeSet<String>, news: Seen) {
     match news {
         Seen::State(objects) => {
-            seen.retain(|(cluster, object), _| {
-                Field::of(cluster, object) != *field || !names.contains(&object.name)
-            });
+            seen.retain(|(cluster, object), _| !field.tells_of(names, cluster, object));
             for object in objects {
                 seen.insert((field.cluster.clone(), object.reference()), object);
             }

@@ -1,13 +1,14 @@
 //! `stolos compile`: ordered manifests per cluster, without any cluster.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::desired::desired_offline;
 use super::folder::{self, FolderError};
 use super::load::{TopologyPath, load};
 use super::{Exit, Stop, Terminal, codes};
-use crate::compile;
-use crate::diagnostic::Failure;
+use crate::compile::{self, CompiledFile, Desired};
+use crate::diagnostic::{Failure, listed};
 use crate::topology::files;
 use crate::validate::Use;
 use crate::view;
@@ -15,7 +16,8 @@ use crate::view;
 /// Write the manifests that a topology compiles to
 ///
 /// The folder gets order.txt, and for every cluster a file for each unit. Values that exist only once
-/// a mesh runs stand there as markers: ${cluster1/eastwest-gateway.address}.
+/// a mesh runs stand there as markers: ${cluster1/eastwest-gateway.address}. With --values it gets the
+/// values of the Helm releases instead, a file for each cluster and chart: for Argo CD, Flux or Helm.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -23,6 +25,9 @@ pub(super) struct Args {
     /// The folder to write to
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
+    /// Write the values of the Helm releases instead of manifests
+    #[arg(long)]
+    values: bool,
     /// Write nothing, and exit with 1 where the folder differs from what would be written
     #[arg(long)]
     check: bool,
@@ -32,7 +37,10 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
     let loaded = load(args.topology.one()?, Use::Offline)?;
     loaded.warn(terminal);
     let desired = desired_offline(&loaded, terminal)?;
-    let files = compile::files(&desired).map_err(|error| error.failure())?;
+    let files = match args.values {
+        true => values(&desired, terminal),
+        false => compile::files(&desired).map_err(|error| error.failure())?,
+    };
     if args.check {
         let differences = folder::differences(&args.out, &files).map_err(unreadable)?;
         if differences.is_empty() {
@@ -47,12 +55,28 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
     Ok(Exit::Done)
 }
 
+/// The values of releases, with a warning where they are not complete.
+fn values(desired: &Desired, terminal: &mut Terminal) -> Vec<CompiledFile> {
+    let releases = desired.units.iter().filter_map(|unit| unit.content.release.as_ref());
+    let open: BTreeSet<String> =
+        releases.flat_map(|release| release.open_holes()).map(|hole| hole.marker()).collect();
+    if !open.is_empty() {
+        let markers = listed(open.iter().map(String::as_str));
+        terminal.talk(&format!(
+            "warning: {markers} {} known only once the mesh runs: declare addresses (controlPlane.address, \
+             eastWestGateway.addresses) to have it in the files\n",
+            if open.len() == 1 { "is" } else { "are" }
+        ));
+    }
+    compile::values_files(desired)
+}
+
 fn differs(about: &str, args: &Args, count: usize) -> Failure {
     let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
     let message = format!("{} is not what {} compiles to: {files}", args.out.display(), about);
     Failure::new(&codes::COMPILED_DIFFERS, message).with_help(format!(
-        "stolos compile {} -o {}",
-        about,
+        "stolos compile {}{about} -o {}",
+        if args.values { "--values " } else { "" },
         args.out.display()
     ))
 }

@@ -1,7 +1,8 @@
 //! The folder of compiled manifests on disk: written, or compared with what it should hold.
 //!
 //! A file that is replaced is written beside its place and moved there, so that a reader never sees half of it.
-//! Nothing is deleted but files that an earlier `order.txt` of the same folder recorded.
+//! Nothing is deleted but files that an earlier list of the same kind recorded in the same folder: `order.txt` those of
+//! manifests, `values.txt` those of values.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::compile::CompiledFile;
 use crate::cores::on_all_cores;
+use crate::topology::ChartName;
 use crate::view::compile::{Difference, Written};
 
 /// An error of the file system, and where.
@@ -26,8 +28,8 @@ pub(super) struct FolderError {
 /// Makes the folder hold exactly these files, beside files that are not ours.
 pub(super) fn write(folder: &Path, files: &[CompiledFile]) -> Result<Written, FolderError> {
     let stale = stale(folder, files)?;
-    // The order goes last: until then an interrupted run is seen as the earlier compilation, to be written again.
-    let (order, manifests): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.path == "order.txt");
+    // The list goes last: until then an interrupted run is seen as the earlier compilation, to be written again.
+    let (order, manifests): (Vec<_>, Vec<_>) = files.iter().partition(|file| is_list(&file.path));
     let parents: BTreeSet<_> =
         files.iter().filter_map(|file| Some(folder.join(&file.path).parent()?.to_owned())).collect();
     for parent in &parents {
@@ -101,9 +103,15 @@ pub(super) fn differences(folder: &Path, files: &[CompiledFile]) -> Result<Vec<D
     Ok(differences)
 }
 
-/// Files that the folder's `order.txt` records, that exist, and that are no longer asked for.
+/// Whether a file says which others there are.
+fn is_list(path: &str) -> bool {
+    ["order.txt", "values.txt"].contains(&path)
+}
+
+/// Files that the folder's list of their kind records, that exist, and that are no longer asked for.
 fn stale(folder: &Path, files: &[CompiledFile]) -> Result<Vec<String>, FolderError> {
-    let order = folder.join("order.txt");
+    let Some(list) = files.iter().find(|file| is_list(&file.path)) else { return Ok(Vec::new()) };
+    let order = folder.join(&list.path);
     let recorded = match fs::read_to_string(&order) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -112,19 +120,21 @@ fn stale(folder: &Path, files: &[CompiledFile]) -> Result<Vec<String>, FolderErr
     let wanted: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let paths = recorded.lines().filter_map(|line| line.split_whitespace().nth(2));
     Ok(paths
-        .filter(|path| !wanted.contains(path) && is_manifest_path(path) && folder.join(path).is_file())
+        .filter(|path| !wanted.contains(path) && is_ours(path) && folder.join(path).is_file())
         .map(str::to_owned)
         .collect())
 }
 
-/// Whether a recorded path is one that Stolos writes: `CLUSTER/NN-UNIT.yaml`, and nothing that leads elsewhere.
-fn is_manifest_path(path: &str) -> bool {
+/// Whether a recorded path is one that Stolos writes: `CLUSTER/NN-UNIT.yaml` or `CLUSTER/CHART.yaml`, and nothing
+/// that leads elsewhere.
+fn is_ours(path: &str) -> bool {
     let Some((cluster, file)) = path.split_once('/') else { return false };
     let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     let Some(stem) = file.strip_suffix(".yaml") else { return false };
     let numbered =
         stem.len() > 3 && stem.as_bytes()[..2].iter().all(u8::is_ascii_digit) && stem.as_bytes()[2] == b'-';
-    !cluster.is_empty() && plain(cluster) && plain(stem) && numbered
+    let is_chart = ChartName::ALL.iter().any(|chart| chart.as_str() == stem);
+    !cluster.is_empty() && plain(cluster) && plain(stem) && (numbered || is_chart)
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> FolderError {
@@ -137,8 +147,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_paths_of_manifests_are_ever_removed() {
-        assert!(is_manifest_path("cluster1/75-remote-secret-west.yaml"));
+    fn only_paths_of_manifests_and_values_are_ever_removed() {
+        assert!(is_ours("cluster1/75-remote-secret-west.yaml") && is_ours("cluster1/istiod.yaml"));
         for path in [
             "../x/10-namespace.yaml",
             "/etc/10-passwd.yaml",
@@ -147,7 +157,7 @@ mod tests {
             "order.txt",
             "a/10-.yaml",
         ] {
-            assert!(!is_manifest_path(path), "{path}");
+            assert!(!is_ours(path), "{path}");
         }
     }
 }

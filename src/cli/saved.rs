@@ -81,8 +81,8 @@ fn digests(loaded: &Loaded, charts: &ChartSet) -> Result<BTreeMap<String, String
     let path = match loaded.topology.istio.charts.as_ref().map(|charts| &charts.value) {
         Some(Charts::Path(named)) => path_of(named),
         Some(Charts::Source(source)) => lock_file(loaded, source).display().to_string(),
-        // They are of the binary, to which a plan is bound.
-        Some(Charts::Embedded) | None => return Ok(digests),
+        // They are of the binary, to which a plan is bound, or nobody renders them here.
+        Some(Charts::Embedded | Charts::External) | None => return Ok(digests),
     };
     digests.insert(path, charts.digest().to_owned());
     Ok(digests)

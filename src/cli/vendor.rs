@@ -57,6 +57,7 @@ fn source_of(loaded: &Loaded) -> Result<&ChartSource, Failure> {
         Some(Charts::Source(source)) => return Ok(source),
         Some(Charts::Path(path)) => format!("from {}", path.value),
         Some(Charts::Embedded) | None => "from the binary".to_owned(),
+        Some(Charts::External) => "from whoever installs them".to_owned(),
     };
     let message = format!("there is nothing to load down: {} takes its charts {from}", loaded.about);
     Err(Failure::new(&codes::NOTHING_TO_VENDOR, message)

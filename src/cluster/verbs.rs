@@ -266,17 +266,31 @@ impl Cluster {
     /// answers a conflict and not that the request is at fault. One that reaches it twice finds the
     /// version gone: that too is [`Fault::Changed`].
     pub async fn set_managers(&self, live: &Object, managers: &Value) -> Result<(), ClusterError> {
+        self.disown(live, Some(managers), None).await
+    }
+
+    /// The same, and a label goes with it: in one request, so that it is never half done.
+    pub async fn disown(
+        &self,
+        live: &Object,
+        managers: Option<&Value>,
+        label: Option<&str>,
+    ) -> Result<(), ClusterError> {
         let reference = live.reference();
         let asked = Asked::about(Request::TakeOver, &reference);
         let info = self.info(&asked, &reference.group_kind())?;
         let (_, version) = crate::object::split_api_version(live.api_version());
-        let patch = json!([
-            {"op": "replace", "path": "/metadata/managedFields", "value": managers},
-            {
-                "op": "replace", "path": "/metadata/resourceVersion",
-                "value": live.get(&["metadata", "resourceVersion"]),
-            },
-        ]);
+        let managers =
+            managers.map(|value| json!({"op": "replace", "path": "/metadata/managedFields", "value": value}));
+        let label = label.map(|label| {
+            let key = label.replace('~', "~0").replace('/', "~1");
+            json!({"op": "remove", "path": format!("/metadata/labels/{key}")})
+        });
+        let unwritten = json!({
+            "op": "replace", "path": "/metadata/resourceVersion",
+            "value": live.get(&["metadata", "resourceVersion"]),
+        });
+        let patch: Value = managers.into_iter().chain(label).chain([unwritten]).collect();
         let mut query = Query::default();
         query.add("fieldManager", FIELD_MANAGER);
         let call = Call {

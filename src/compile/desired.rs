@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::Renders;
+use super::{Awaited, Renders};
 use crate::chart::ChartSet;
 use crate::graph::{Edge, Unit};
 use crate::object::{Object, ObjectRef};
@@ -43,12 +43,24 @@ pub struct MeshFacts {
     pub trust_domain: String,
     /// Which Istio.
     pub version: IstioVersion,
+    /// Who installs the base, the control planes and the gateways.
+    pub installer: Installer,
     /// From which charts, in words: `embedded charts`.
     pub charts: String,
     /// How many networks clusters stand on.
     pub networks: usize,
     /// Whom certificates go back to.
     pub root: RootFacts,
+}
+
+/// Who installs the releases of a mesh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Installer {
+    /// Stolos, object by object.
+    Stolos,
+    /// Somebody else, such as Argo CD, Flux or Helm. No object of a release is ever written: what is to be
+    /// there is looked at.
+    Others,
 }
 
 /// How the mesh's root of trust comes about.
@@ -116,7 +128,7 @@ pub struct Content {
 pub struct Release {
     /// The chart.
     pub chart: ChartName,
-    /// The charts that it is one of.
+    /// The charts that it is one of; never rendered where others install it.
     pub charts: ChartSet,
     /// The release's name: `istio-eastwestgateway`.
     pub name: String,
@@ -149,6 +161,8 @@ pub enum Done {
         /// The Service that must have a load balancer's address; none where addresses are declared.
         address: Option<ObjectRef>,
     },
+    /// Others have installed their release as the topology asks.
+    Installed(Box<Awaited>),
     /// A Service has a load balancer's address.
     Address {
         /// The Service.

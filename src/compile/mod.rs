@@ -5,6 +5,7 @@
 //! topology gives the same bytes, in whatever order its keys were written.
 
 mod applyset;
+mod awaited;
 mod desired;
 mod error;
 mod files;
@@ -12,10 +13,12 @@ mod fill;
 mod hole;
 mod render;
 mod units;
+mod values;
 
 pub use applyset::{PART_OF, applyset_id, parent_name};
+pub use awaited::{Awaited, Demand, Look, Place};
 pub use desired::{
-    Content, Desired, DesiredCluster, DesiredUnit, Done, Effects, MeshFacts, Release, RootFacts,
+    Content, Desired, DesiredCluster, DesiredUnit, Done, Effects, Installer, MeshFacts, Release, RootFacts,
 };
 pub use error::{CODES, CompileError};
 pub use files::{CompiledFile, files, order_text};
@@ -23,3 +26,5 @@ pub use fill::markers_in;
 pub use hole::{Hole, Minted, NoHole, Output, Value, Values};
 pub use render::Renders;
 pub use units::{PublicFiles, ROOT_DIGEST, compile};
+use values::shell_word;
+pub use values::values_files;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use super::applyset::{PART_OF, applyset_id};
 use super::fill::{each_text, fill_tree, holes_of};
-use super::{CompileError, DesiredUnit, Hole, MeshFacts, Release, Values};
+use super::{CompileError, DesiredUnit, Hole, Installer, MeshFacts, Release, Values};
 use crate::chart::{self, Capabilities, Chart, ChartError, ChartSet, ReleaseInfo};
 use crate::document::emit::to_yaml;
 use crate::object::Object;
@@ -63,6 +63,20 @@ impl DesiredUnit {
         Ok(objects)
     }
 
+    /// The release that Stolos installs: none where others do.
+    fn own_release(&self, mesh: &MeshFacts) -> Option<&Release> {
+        match mesh.installer {
+            Installer::Stolos => self.content.release.as_ref(),
+            Installer::Others => None,
+        }
+    }
+
+    /// Whether it is nothing but a release that others install: then there is nothing to write, and its
+    /// condition is all there is to it.
+    pub fn is_theirs(&self, mesh: &MeshFacts) -> bool {
+        self.content.release.is_some() && self.own_release(mesh).is_none() && self.content.objects.is_empty()
+    }
+
     /// Its objects as a file shows them: YAML documents, open holes as their markers.
     pub(super) fn text(&self, mesh: &MeshFacts) -> Result<String, CompileError> {
         let values = Values::default();
@@ -79,7 +93,7 @@ impl DesiredUnit {
     }
 
     fn rendered(&self, mesh: &MeshFacts, values: &Values) -> Result<Option<Arc<Render>>, CompileError> {
-        let Some(release) = &self.content.release else { return Ok(None) };
+        let Some(release) = self.own_release(mesh) else { return Ok(None) };
         let failed = |source| CompileError::Chart { unit: self.unit.clone(), source: Box::new(source) };
         release.render(mesh, values).map(Some).map_err(failed)
     }
@@ -211,6 +225,7 @@ mod tests {
             namespace: "istio-system".to_owned(),
             trust_domain: "cluster.local".to_owned(),
             version: IstioVersion::NEWEST,
+            installer: Installer::Stolos,
             charts: "embedded charts".to_owned(),
             networks: 1,
             root: RootFacts::Istiod,

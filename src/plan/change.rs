@@ -20,6 +20,8 @@ pub enum Action {
     Delete,
     /// It stays, without our fields and label: adopted objects and application namespaces that are no longer asked for.
     Release,
+    /// It stays whole, without our label: others install what it is a part of from now on.
+    HandOver,
     /// It stays as it is, and why is the change's note: no longer ours, or it holds what others put there.
     Keep,
     /// Live is as desired.
@@ -126,7 +128,13 @@ impl Action {
     /// Whether anything is sent to the cluster.
     pub fn writes(self) -> bool {
         match self {
-            Self::Create | Self::Adopt | Self::Update | Self::Replace | Self::Delete | Self::Release => true,
+            Self::Create
+            | Self::Adopt
+            | Self::Update
+            | Self::Replace
+            | Self::Delete
+            | Self::Release
+            | Self::HandOver => true,
             Self::Keep | Self::NoOp => false,
         }
     }
@@ -140,6 +148,7 @@ impl Action {
             Self::Replace => "replace",
             Self::Delete => "delete",
             Self::Release => "release",
+            Self::HandOver => "hand-over",
             Self::Keep => "keep",
             Self::NoOp => "no-op",
         }

@@ -105,6 +105,7 @@ pub fn content_reads(
             entry.origin == Origin::Created
                 && entry.unit.kind != UnitKind::AppNamespaces
                 && !asked.contains(object)
+                && !desired.mesh.hands_over(&entry.unit.kind, object)
         });
         let found: BTreeSet<ContentRead> =
             goes.filter_map(|(object, _)| content_read(object, cluster)).collect();

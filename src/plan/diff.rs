@@ -10,8 +10,8 @@ use super::rendered::RenderedUnit;
 use super::root::{self, RootState};
 use super::steps::{hold_back, planned_clusters, refuse_inventories, unread};
 use super::waves::in_waves;
-use super::{Action, Change, DryRun, Inputs, Live, Mode, Part, Plan, Step, StepId, done, prune};
-use crate::compile::{Desired, DesiredUnit, Done, Hole, Output, Value, Values};
+use super::{Action, Change, DryRun, Inputs, Live, Mode, Part, Plan, Step, StepId, Unmet, done, prune};
+use crate::compile::{Desired, DesiredUnit, Done, Hole, Minted, Output, Value, Values};
 use crate::cores::on_all_cores;
 use crate::diagnostic::Failure;
 use crate::graph::{Unit, UnitKind};
@@ -51,7 +51,7 @@ pub fn diff(desired: &Desired, live: &Live, inputs: &Inputs) -> Result<Plan, Vec
         return Err(failures);
     }
     let waves = in_waves(&mut steps, &desired.rollout, unknown.keys());
-    for step in steps.iter_mut().filter(|step| step.desired.is_none()) {
+    for step in steps.iter_mut().filter(|step| step.desired.is_none() && !step.hands_over()) {
         // A cluster that is out of sight may lean on it still.
         step.held_by.extend(unknown.keys().cloned());
     }
@@ -170,6 +170,7 @@ impl Diff<'_> {
         }
         let open = unit.holes().into_iter().filter(|hole| self.values.get(hole).is_none()).collect();
         let unmet = done::unmet(&unit.unit, &unit.done, &references, self.live);
+        let unmet = unmet.or_else(|| self.restart_by_others(unit));
         self.steps.push(Step {
             unit: unit.unit.clone(),
             part: Part::Unit,
@@ -189,6 +190,17 @@ impl Diff<'_> {
             held_by: BTreeSet::new(),
             wave: None,
         });
+    }
+
+    /// What an istiod of others lacks after this plan's own step of its certificates, though it lacks nothing yet.
+    fn restart_by_others(&self, unit: &DesiredUnit) -> Option<Unmet> {
+        let Done::Installed(awaited) = &unit.done else { return None };
+        let cluster = &unit.unit.cluster;
+        let trust = self.steps.iter().find(|step| step.unit == Unit::new(cluster, UnitKind::Trust))?;
+        let is_new = trust.writes().any(|change| change.replaces_root() || change.begins_intermediate());
+        let digest = Hole::Minted { cluster: cluster.clone(), piece: Minted::RootDigest };
+        let root = self.values.get(&digest).map(Value::expose);
+        is_new.then(|| done::to_start_anew(cluster, awaited, root, self.live)).flatten()
     }
 
     fn changes(&mut self, unit: &Unit, rendered: &RenderedUnit) -> Vec<Change> {
@@ -246,6 +258,7 @@ fn gives_what_it_gave(done: &Done, changes: &[Change]) -> bool {
         Done::Exists
         | Done::Established
         | Done::ControlPlane { .. }
+        | Done::Installed(_)
         | Done::Gateway { address: None, .. }
         | Done::Registered { .. } => return true,
     };
@@ -254,6 +267,6 @@ fn gives_what_it_gave(done: &Done, changes: &[Change]) -> bool {
         Action::Update | Action::Adopt => {
             !change.fields.iter().any(|field| fields.iter().any(|start| field.path.starts_with(start)))
         }
-        Action::Create | Action::Replace | Action::Delete | Action::Release => false,
+        Action::Create | Action::Replace | Action::Delete | Action::Release | Action::HandOver => false,
     })
 }

@@ -30,7 +30,12 @@ impl Change {
         match self.action {
             Action::Replace => true,
             Action::Adopt | Action::Update => self.touches("spec.template"),
-            Action::Create | Action::Delete | Action::Release | Action::Keep | Action::NoOp => false,
+            Action::Create
+            | Action::Delete
+            | Action::Release
+            | Action::HandOver
+            | Action::Keep
+            | Action::NoOp => false,
         }
     }
 
@@ -43,7 +48,7 @@ impl Change {
         match self.action {
             Action::Delete | Action::Replace => is_a_way,
             Action::Adopt | Action::Update => self.fields.iter().any(|field| self.leads_elsewhere(field)),
-            Action::Create | Action::Release | Action::Keep | Action::NoOp => false,
+            Action::Create | Action::Release | Action::HandOver | Action::Keep | Action::NoOp => false,
         }
     }
 
@@ -79,7 +84,12 @@ impl Change {
             && match self.action {
                 Action::Replace => true,
                 Action::Adopt | Action::Update => self.touches("data"),
-                Action::Create | Action::Delete | Action::Release | Action::Keep | Action::NoOp => false,
+                Action::Create
+                | Action::Delete
+                | Action::Release
+                | Action::HandOver
+                | Action::Keep
+                | Action::NoOp => false,
             }
     }
 
@@ -148,7 +158,7 @@ impl Change {
             && match self.action {
                 Action::Adopt | Action::Update | Action::Replace => self.touches("data[\"root-cert.pem\"]"),
                 Action::Delete => true,
-                Action::Create | Action::Release | Action::Keep | Action::NoOp => false,
+                Action::Create | Action::Release | Action::HandOver | Action::Keep | Action::NoOp => false,
             }
     }
 
@@ -176,7 +186,12 @@ impl Change {
                 Action::Adopt | Action::Update => self.fields.iter().any(|field| {
                     field.path == "spec.mtls.mode" && strict(&field.after) && !strict(&field.before)
                 }),
-                Action::Replace | Action::Delete | Action::Release | Action::Keep | Action::NoOp => false,
+                Action::Replace
+                | Action::Delete
+                | Action::Release
+                | Action::HandOver
+                | Action::Keep
+                | Action::NoOp => false,
             }
     }
 
@@ -206,7 +221,7 @@ impl Step {
 
     /// Whether pods of it that were there before are not yet as they should be.
     pub(super) fn is_rolling_out(&self) -> bool {
-        self.unmet.is_some() && self.runs_already()
+        self.unmet.is_some() && (self.runs_already() || self.others_install())
     }
 
     /// Whether its workload is there.

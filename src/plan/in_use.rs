@@ -40,6 +40,7 @@ fn services(desired: &Desired) -> BTreeMap<&Unit, &ObjectRef> {
         Done::Exists
         | Done::Established
         | Done::ControlPlane { .. }
+        | Done::Installed(_)
         | Done::Gateway { address: None, .. }
         | Done::Token { .. }
         | Done::Registered { .. } => None,

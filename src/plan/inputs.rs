@@ -93,7 +93,12 @@ impl Plan {
                 let is_asked = match change.action {
                     Action::Adopt | Action::Update => true,
                     Action::Create => self.may_clash(&step.unit.cluster, change, desired),
-                    Action::Replace | Action::Delete | Action::Release | Action::Keep | Action::NoOp => false,
+                    Action::Replace
+                    | Action::Delete
+                    | Action::Release
+                    | Action::HandOver
+                    | Action::Keep
+                    | Action::NoOp => false,
                 };
                 if is_asked
                     && change.renamed.is_empty()

@@ -37,7 +37,7 @@ mod waves;
 pub use change::{Action, Author, Cause, Change, Conflicts, FieldChange, Migration, Shown};
 pub use codes::CODES;
 pub use compare::{
-    Comparison, Lasting, divergence, given_up, may_be_replaced, migrated, settled, taken_over,
+    Comparison, Lasting, divergence, given_up, may_be_replaced, migrated, settled, taken_over, without_us,
 };
 pub use contents::{ContentRead, Held, content_reads};
 pub use destroy::destroy;

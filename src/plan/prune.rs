@@ -34,7 +34,7 @@ pub(super) fn prunes(
         let Some(fate) = fates.get(object) else { continue };
         let fate = match fate {
             Fate::Deleted => holding(desired, cluster, inventory, object, &leaving),
-            Fate::Leaving | Fate::Released(_) | Fate::Kept(_) => fate.clone(),
+            Fate::Leaving | Fate::Released(_) | Fate::HandedOver | Fate::Kept(_) => fate.clone(),
         };
         changes.entry(entry.unit.clone()).or_default().push(change(cluster, object, entry, fate));
     }
@@ -53,7 +53,7 @@ pub(super) fn going_namespace(desired: &Desired, cluster: &LiveCluster, unit: &U
         name: desired.mesh.namespace.clone(),
     };
     let live = cluster.objects.get(&object).filter(|_| cluster.inventory.is_none())?;
-    let is_ours = live.label(PART_OF) == Some(applyset_id(&desired.mesh).as_str());
+    let is_ours = has_our_label(desired, live);
     let entry = InventoryEntry {
         uid: live.uid().map(str::to_owned),
         origin: Origin::Created,
@@ -70,6 +70,8 @@ enum Fate {
     /// It is deleted already, and not gone yet.
     Leaving,
     Released(Option<String>),
+    /// It is a part of what others install from now on.
+    HandedOver,
     Kept(String),
 }
 
@@ -78,7 +80,7 @@ impl Fate {
     fn goes(&self) -> bool {
         match self {
             Self::Deleted | Self::Leaving => true,
-            Self::Released(_) | Self::Kept(_) => false,
+            Self::Released(_) | Self::HandedOver | Self::Kept(_) => false,
         }
     }
 }
@@ -91,12 +93,20 @@ fn fate(
     entry: &InventoryEntry,
 ) -> Option<Fate> {
     let live = cluster.objects.get(object)?;
+    if desired.mesh.hands_over(&entry.unit.kind, object) {
+        let is_ours = has_our_label(desired, live) || Ownership::of(live).ours.is_some();
+        return (is_ours && !live.is_being_deleted()).then_some(Fate::HandedOver);
+    }
     let fate = fate_of(desired, live, object, entry);
     match (live.is_being_deleted(), fate) {
         (false, fate) => Some(fate),
         (true, Fate::Deleted | Fate::Leaving) => Some(Fate::Leaving),
-        (true, Fate::Released(_) | Fate::Kept(_)) => None,
+        (true, Fate::Released(_) | Fate::HandedOver | Fate::Kept(_)) => None,
     }
+}
+
+fn has_our_label(desired: &Desired, live: &Object) -> bool {
+    live.label(PART_OF) == Some(applyset_id(&desired.mesh).as_str())
 }
 
 /// What becomes of an object that is there, whoever deleted it meanwhile.
@@ -106,7 +116,7 @@ fn fate_of(desired: &Desired, live: &Object, object: &ObjectRef, entry: &Invento
     {
         return Fate::Kept("is another object of this name than the one that was applied".to_owned());
     }
-    if live.label(PART_OF) != Some(applyset_id(&desired.mesh).as_str()) {
+    if !has_our_label(desired, live) {
         return Fate::Kept(format!("is no longer ours: label {PART_OF} is not there or names another set"));
     }
     if Ownership::of(live).ours.is_none() {
@@ -160,6 +170,7 @@ fn change(cluster: &LiveCluster, object: &ObjectRef, entry: &InventoryEntry, fat
         Fate::Deleted => (Action::Delete, None),
         Fate::Leaving => (Action::Delete, Some("still being deleted".to_owned())),
         Fate::Released(note) => (Action::Release, note),
+        Fate::HandedOver => (Action::HandOver, None),
         Fate::Kept(note) => (Action::Keep, Some(note)),
     };
     Change {

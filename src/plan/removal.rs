@@ -2,7 +2,8 @@
 //!
 //! What is to go leaves `prune`, unit by unit; steps leave here. They come after every step that makes or
 //! changes something, in whichever cluster: what replaces them stands by then, and whoever leaned on
-//! them has moved away. One kind goes first instead: what would keep a new form from coming about.
+//! them has moved away. Two kinds go first instead: what would keep a new form from coming about, and what is
+//! left to others, whose own tools may not touch it while it is ours.
 
 use std::collections::BTreeSet;
 
@@ -13,22 +14,29 @@ use crate::graph::{Unit, UnitKind};
 /// Adds the steps that take away what is `gone` to those that stay.
 pub(super) fn add_removals(steps: &mut Vec<Step>, gone: Vec<(Unit, Vec<Change>)>, root: &RootFacts) {
     let mut removals = removals(gone, steps);
-    for removal in removals.iter_mut().filter(|removal| stands_in_the_way(&removal.unit, root)) {
-        let istiod = Unit::new(&removal.unit.cluster, UnitKind::ControlPlane);
-        if let Some(step) = steps.iter_mut().find(|step| step.unit == istiod && step.part == Part::Unit) {
+    for removal in &mut removals {
+        let Some(waiting) = first_for(removal, root) else { continue };
+        let waiting = steps.iter_mut().find(|step| step.unit == waiting && step.part == Part::Unit);
+        if let Some(step) = waiting {
             step.after.push(removal.id());
-            removal.after.clear();
-            removal.stage = 1;
+        } else if !removal.hands_over() {
+            continue;
         }
+        removal.after.clear();
+        removal.stage = 1;
     }
     steps.extend(removals);
     steps.sort_by_key(|step| (step.stage, step.id()));
 }
 
-/// Whether a unit must be gone before its cluster's control plane changes: an istiod that finds a
-/// `cacerts` when it starts signs with it, though it is to sign for itself.
-fn stands_in_the_way(unit: &Unit, root: &RootFacts) -> bool {
-    unit.kind == UnitKind::Trust && *root == RootFacts::Istiod
+/// The unit that waits for a removal, where that goes first. An istiod that finds a `cacerts` when it starts
+/// signs with it, though it is to sign for itself; and nobody installs what is not theirs yet.
+fn first_for(removal: &Step, root: &RootFacts) -> Option<Unit> {
+    if removal.hands_over() {
+        return Some(removal.unit.clone());
+    }
+    let stands_in_the_way = removal.unit.kind == UnitKind::Trust && *root == RootFacts::Istiod;
+    stands_in_the_way.then(|| Unit::new(&removal.unit.cluster, UnitKind::ControlPlane))
 }
 
 fn removals(gone: Vec<(Unit, Vec<Change>)>, steps: &[Step]) -> Vec<Step> {

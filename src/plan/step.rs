@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Action, Change, Inventory};
-use crate::compile::{DesiredCluster, DesiredUnit, Hole, MeshFacts, Values};
+use crate::compile::{DesiredCluster, DesiredUnit, Done, Hole, MeshFacts, Values};
 use crate::diagnostic::Failure;
 use crate::graph::{Unit, UnitKind, UnknownUnit};
 use crate::object::ObjectRef;
@@ -186,6 +186,16 @@ impl Step {
     /// The changes that are sent to the cluster.
     pub fn writes(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|change| change.action.writes())
+    }
+
+    /// Whether it leaves objects to whoever installs their release from now on. Nobody has to move away first.
+    pub fn hands_over(&self) -> bool {
+        self.changes.iter().any(|change| change.action == Action::HandOver)
+    }
+
+    /// Whether it is about a release that others install.
+    pub fn others_install(&self) -> bool {
+        self.desired.as_ref().is_some_and(|unit| matches!(unit.done, Done::Installed(_)))
     }
 
     /// Whether there is nothing to do and nothing to wait for.

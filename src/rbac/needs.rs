@@ -6,7 +6,7 @@ use super::passed_on::{PassOn, passed_on};
 use super::right::{Right, Rights};
 use crate::apply::{lease_ref, watched};
 use crate::cluster::Request;
-use crate::compile::{Desired, DesiredUnit, Done, Values};
+use crate::compile::{Desired, DesiredUnit, Done, MeshFacts, Values};
 use crate::diagnostic::Failure;
 use crate::graph::{Unit, UnitKind};
 use crate::object::{GroupKind, Object, ObjectRef};
@@ -58,7 +58,10 @@ pub fn rights(
         reads.add_objects(recorded.flat_map(|(_, objects)| objects).map(Object::reference));
         needs.read(&reads);
     }
-    let dropped = dropped(&now, &earlier);
+    let (handed_over, dropped) = handed_over(&desired.mesh, dropped(&now, &earlier));
+    if task != Task::Plan {
+        let_go(&mut needs, &handed_over, pass_on);
+    }
     match task {
         Task::Plan => {}
         Task::Apply => {
@@ -126,6 +129,30 @@ fn dropped(now: &ByUnit, earlier: &ByUnit) -> ByUnit {
     dropped
 }
 
+/// What others install from now on, and the rest of what is no longer asked for.
+fn handed_over(mesh: &MeshFacts, dropped: ByUnit) -> (ByUnit, ByUnit) {
+    let (mut theirs, mut ours) = (ByUnit::new(), ByUnit::new());
+    for (unit, objects) in dropped {
+        let (stay, go): (Vec<Object>, Vec<Object>) =
+            objects.into_iter().partition(|object| mesh.hands_over(&unit.kind, &object.reference()));
+        theirs.insert(unit.clone(), stay);
+        ours.insert(unit, go);
+    }
+    (theirs, ours)
+}
+
+/// What it takes to take our label from objects that others install from now on.
+fn let_go(needs: &mut BTreeMap<ClusterName, Needs<'_>>, objects: &ByUnit, pass_on: PassOn) {
+    for (unit, objects) in objects {
+        let Some(needs) = needs.get_mut(&unit.cluster) else { continue };
+        for object in objects {
+            needs.ask(Request::Change, &object.reference());
+        }
+        // A server looks at what a role holds whichever part of it is written.
+        needs.rights.extend(passed_on(objects, pass_on));
+    }
+}
+
 /// What is asked of one cluster.
 struct Needs<'d> {
     name: &'d ClusterName,
@@ -157,7 +184,16 @@ impl<'d> Needs<'d> {
 
     /// What a wait watches: each watch begins with a list.
     fn watch(&mut self, targets: &[(ClusterName, ObjectRef)]) {
-        for (cluster, kind, selection) in watched(targets, ("", "")) {
+        self.watch_with(targets, Some(("", "")));
+    }
+
+    /// What a wait for objects watches that do not carry our label, each by its name.
+    fn watch_others(&mut self, targets: &[(ClusterName, ObjectRef)]) {
+        self.watch_with(targets, None);
+    }
+
+    fn watch_with(&mut self, targets: &[(ClusterName, ObjectRef)], label: Option<(&str, &str)>) {
+        for (cluster, kind, selection) in watched(targets, label) {
             if cluster == *self.name {
                 if selection.namespace.is_none() || selection.namespace.as_deref() != self.seen_into {
                     self.rights.ask_for(Request::List, &kind, selection.name.as_deref());
@@ -212,13 +248,23 @@ fn apply(needs: &mut BTreeMap<ClusterName, Needs<'_>>, unit: &DesiredUnit, objec
         Done::Exists | Done::Registered { effects: None, .. } => return,
         Done::Established
         | Done::ControlPlane { .. }
+        | Done::Installed(_)
         | Done::Gateway { .. }
         | Done::Address { .. }
         | Done::Token { .. }
         | Done::Registered { effects: Some(_), .. } => done::reads(&unit.unit, &unit.done, &own),
     };
     for needs in needs.values_mut() {
-        needs.watch(&targets);
+        match &unit.done {
+            Done::Installed(_) => needs.watch_others(&targets),
+            Done::Exists
+            | Done::Established
+            | Done::ControlPlane { .. }
+            | Done::Gateway { .. }
+            | Done::Address { .. }
+            | Done::Token { .. }
+            | Done::Registered { .. } => needs.watch(&targets),
+        }
         let here =
             || targets.iter().filter(|(cluster, object)| cluster == needs.name && object.namespace.is_some());
         let has_pods = here().any(|(_, object)| object.kind == "Deployment");

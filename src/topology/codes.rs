@@ -16,7 +16,6 @@ pub static CODES: &[&Code] = &[
     &VERSION_UNSUPPORTED,
     &ISTIO_VERSION_MALFORMED,
     &ISTIO_VERSION_UNKNOWN,
-    &CHARTS_UNSUPPORTED,
     &CHARTS_URL_MALFORMED,
     &ROOT_MALFORMED,
     &PRIMARIES_MISSING,
@@ -87,10 +86,6 @@ code!(
 code!(
     /// A version that the charts are not for.
     ISTIO_VERSION_UNKNOWN, "istio-version-unknown", "the Istio version is not supported"
-);
-code!(
-    /// A source of charts that comes later.
-    CHARTS_UNSUPPORTED, "charts-unsupported", "charts cannot be taken from this source"
 );
 code!(
     /// A repository or a registry whose URL is none.

@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::document::Spanned;
 
+/// The trust domain that Istio takes where none is given.
+const DEFAULT_TRUST_DOMAIN: &str = "cluster.local";
+
 /// The settings of a cluster's east-west gateway with its network's merged in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EffectiveGateway {
@@ -95,6 +98,12 @@ impl Topology {
             Some(Dns::Off) => false,
             None => self.clusters.len() > 1,
         }
+    }
+
+    /// Whether remotes have to be told the trust domain of their services: they take another one otherwise.
+    pub fn names_services_of_remotes(&self) -> bool {
+        VersionRule::RemoteNamesItsServices.holds(self.version())
+            && self.mesh.trust_domain != DEFAULT_TRUST_DOMAIN
     }
 
     /// How a primary's control plane is exposed.

@@ -154,12 +154,12 @@ pub(super) static ISTIO: Record = Record {
         optional(
             "charts",
             Shape::Either(&[
-                Shape::Words(&["embedded"]),
+                Shape::Words(&["embedded", "external"]),
                 Shape::Of(&CHARTS_PATH),
                 Shape::Of(&CHARTS_REPO),
                 Shape::Of(&CHARTS_OCI),
             ]),
-            "Where the charts come from: `embedded` are the small ones inside of stolos, the others Istio's own: of a folder (`path`), a Helm repository (`repo`) or an OCI registry (`oci`).",
+            "Where the charts come from: `embedded` are the small ones inside of stolos, the others Istio's own: of a folder (`path`), a Helm repository (`repo`) or an OCI registry (`oci`); `external` leaves the releases to Argo CD, Flux or Helm, with the values that `stolos compile --values` writes.",
         ),
         optional(
             "profile",

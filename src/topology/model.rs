@@ -175,6 +175,8 @@ pub enum Charts {
     Path(Spanned<String>),
     /// Istio's own, loaded down from where they are published.
     Source(ChartSource),
+    /// None: the releases belong to somebody else, who installs them with the values that Stolos prints.
+    External,
 }
 
 /// A user's own values for the releases: `values: {base: …, istiod: …, gateway: …}`.

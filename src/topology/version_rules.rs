@@ -14,6 +14,10 @@ pub enum VersionRule {
     RemoteNamesItsServices,
     /// An IPv6 address of a control plane reaches remotes.
     RemoteTakesIpv6,
+    /// A remote's way to its primary is an EndpointSlice.
+    RemoteWritesSlice,
+    /// Chart `base` brings kind TrafficExtension.
+    HasTrafficExtension,
 }
 
 /// A row of the table.
@@ -73,6 +77,13 @@ pub static VERSION_RULES: &[RuleRow] = &[
         source: "manifests/charts/gateway/values.schema.json",
     },
     RuleRow {
+        rule: VersionRule::RemoteWritesSlice,
+        spans: &[since(at(28, 0))],
+        fact: "a remote's Service istiod leads to its primary by an EndpointSlice; before, by Endpoints",
+        effect: "that one is looked at where others install the remote (charts: external)",
+        source: "manifests/charts/istio-control/istio-discovery/templates/remote-istiod-endpoint*.yaml",
+    },
+    RuleRow {
         rule: VersionRule::RemoteNamesItsServices,
         spans: &[since(at(29, 0))],
         fact: "identities of a remote's services come from its own ConfigMap istio, or are in cluster.local",
@@ -85,6 +96,13 @@ pub static VERSION_RULES: &[RuleRow] = &[
         fact: "a remote writes an EndpointSlice for an IPv6 address; before, a Service that leads nowhere",
         effect: "an IPv6 address of a control plane is refused before that (control-plane-address-ipv6)",
         source: "manifests/charts/istio-control/istio-discovery/templates/remote-istiod-endpointslices.yaml",
+    },
+    RuleRow {
+        rule: VersionRule::HasTrafficExtension,
+        spans: &[since(at(30, 0))],
+        fact: "there is a kind TrafficExtension",
+        effect: "its definition is waited for where others install the base (charts: external)",
+        source: "manifests/charts/base/files/crd-all.gen.yaml",
     },
 ];
 
@@ -143,7 +161,7 @@ mod tests {
         let words: Vec<Vec<String>> =
             VERSION_RULES.iter().map(|row| row.spans.iter().map(|span| span.words()).collect()).collect();
         assert_eq!(words[0], ["1.24", "1.25.0 to 1.25.3", "1.26.0 to 1.26.3", "1.27.0"]);
-        assert_eq!(words[1], ["from 1.29"]);
+        assert_eq!(words[1], ["from 1.28"]);
         for row in VERSION_RULES {
             assert_eq!(VERSION_RULES.iter().filter(|other| other.rule == row.rule).count(), 1);
         }

@@ -58,6 +58,12 @@ pub fn root_digest(pem: &str) -> String {
     Sha256::digest(pem).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Whether two bundles of roots have a certificate in common; what cannot be read has none.
+pub fn shares_root(one: &str, other: &str) -> bool {
+    let others = pem::certificates(other).unwrap_or_default();
+    pem::certificates(one).unwrap_or_default().iter().any(|der| others.contains(der))
+}
+
 /// A root without its key: enough to judge what claims to go back to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootCertificate {

@@ -19,7 +19,7 @@ mod pem;
 mod root;
 
 pub use accepts::{Accepted, accepts, coherent};
-pub use certificate::{Fingerprint, RootCertificate, root_digest};
+pub use certificate::{Fingerprint, RootCertificate, root_digest, shares_root};
 pub use codes::CODES;
 pub use error::TrustError;
 pub use issue::Intermediate;

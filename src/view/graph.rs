@@ -75,7 +75,12 @@ pub fn unit(graph: &Graph, desired: &DesiredUnit) -> String {
         writeln!(text, "  {name:11}{value}").expect("a String takes all");
     };
     line("stage", &format!("{} of {}", desired.stage, graph.stage_count()));
-    line("file", &format!("{}/{}", unit.cluster, unit.file_name()));
+    if let Done::Installed(awaited) = &desired.done {
+        line("installed", &format!("by others: release {}, values {}", awaited.release, awaited.values));
+    }
+    if !matches!(desired.done, Done::Installed(_)) || !desired.content.objects.is_empty() {
+        line("file", &format!("{}/{}", unit.cluster, unit.file_name()));
+    }
     line("done when", &condition(&desired.done));
     let holes = desired.holes();
     for (nth, hole) in holes.iter().enumerate() {
@@ -124,6 +129,9 @@ pub fn condition(done: &Done) -> String {
             format!("{deployment} is available and {service} has an address")
         }
         Done::Gateway { deployment, address: None } => format!("{deployment} is available"),
+        Done::Installed(awaited) => {
+            format!("others have installed release {} as the topology asks", awaited.release)
+        }
         Done::Address { service } => format!("{service} has an address"),
         Done::Token { secret } => format!("{secret} holds a token and its authority"),
         Done::Registered { cluster, effects: Some(effects) } => {

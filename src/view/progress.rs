@@ -4,14 +4,15 @@
 //! given when a step ends; on a terminal the running steps stand below as a block that is drawn
 //! anew, elsewhere a wait that lasts is told once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::diagnostics::{self, Look};
+use super::excerpt::tamed;
 use crate::apply::{Counts, Event, Evidence, LeaseNews, Outcome, StepOutcome, Summary};
 use crate::diagnostic::{Failure, counted, lasting, listed};
 use crate::graph::Unit;
-use crate::plan::{Mode, Plan, StepId};
+use crate::plan::{Mode, Plan, Step, StepId};
 use crate::topology::ClusterName;
 
 /// How long a wait lasts until it is told where nothing is drawn anew.
@@ -34,6 +35,9 @@ pub struct Progress {
     waves: BTreeMap<StepId, usize>,
     clusters: Vec<String>,
     waves_begun: usize,
+    /// The steps that wait for what others install: whoever sees them wait may be who has to mend it, so what is
+    /// lacking is told too.
+    theirs: BTreeSet<StepId>,
     running: BTreeMap<StepId, Running>,
 }
 
@@ -41,14 +45,15 @@ pub struct Progress {
 struct Running {
     phase: Phase,
     since: Duration,
-    told: bool,
+    /// When its wait was told, and what it lacked then.
+    told: Option<(Duration, Vec<String>)>,
 }
 
 #[derive(Debug)]
 enum Phase {
     Begun,
     Applying { sent: usize, of: usize },
-    Waiting { what: String },
+    Waiting { what: String, lacks: Vec<String> },
 }
 
 impl Progress {
@@ -72,6 +77,7 @@ impl Progress {
                 .map(|wave| wave.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" and "))
                 .collect(),
             waves_begun: 0,
+            theirs: plan.steps.iter().filter(|step| step.others_install()).map(Step::id).collect(),
             running: BTreeMap::new(),
         }
     }
@@ -80,7 +86,7 @@ impl Progress {
     pub fn take(&mut self, event: &Event, at: Duration) -> Option<String> {
         match event {
             Event::Started { step } => {
-                self.running.insert(step.clone(), Running { phase: Phase::Begun, since: at, told: false });
+                self.running.insert(step.clone(), Running { phase: Phase::Begun, since: at, told: None });
                 self.wave_line(step)
             }
             Event::Applied { step, sent, of } => {
@@ -95,7 +101,8 @@ impl Progress {
                     if !matches!(running.phase, Phase::Waiting { .. }) {
                         running.since = at;
                     }
-                    running.phase = Phase::Waiting { what: unmet.what.clone() };
+                    let lacks = if self.theirs.contains(step) { unmet.facts.clone() } else { Vec::new() };
+                    running.phase = Phase::Waiting { what: unmet.what.clone(), lacks };
                 }
                 None
             }
@@ -154,22 +161,30 @@ impl Progress {
         self.running.iter().map(|(step, running)| self.running_line(step, running, at)).collect()
     }
 
-    /// The waits that have become long and were not told yet.
+    /// The waits that have become long and were not told yet, or that lack something else by now.
     pub fn long_waits(&mut self, at: Duration) -> Vec<String> {
-        let long: Vec<StepId> = self
-            .running
-            .iter_mut()
-            .filter(|(_, running)| {
-                matches!(running.phase, Phase::Waiting { .. })
-                    && !running.told
-                    && at.saturating_sub(running.since) >= LONG_WAIT
-            })
-            .map(|(step, running)| {
-                running.told = true;
-                step.clone()
-            })
-            .collect();
-        long.iter().map(|step| self.running_line(step, &self.running[step], at)).collect()
+        let mut long: Vec<StepId> = Vec::new();
+        for (step, running) in &mut self.running {
+            let Phase::Waiting { lacks, .. } = &running.phase else { continue };
+            let is_news = match &running.told {
+                None => at.saturating_sub(running.since) >= LONG_WAIT,
+                Some((then, told)) => told != lacks && at.saturating_sub(*then) >= LONG_WAIT,
+            };
+            if is_news {
+                running.told = Some((at, lacks.clone()));
+                long.push(step.clone());
+            }
+        }
+        let lines = long.iter().flat_map(|step| {
+            let running = &self.running[step];
+            let lacks = match &running.phase {
+                Phase::Waiting { lacks, .. } => lacks.as_slice(),
+                Phase::Begun | Phase::Applying { .. } => &[],
+            };
+            let lacks = lacks.iter().map(|fact| format!("         {}", tamed(fact)));
+            std::iter::once(self.running_line(step, running, at)).chain(lacks.collect::<Vec<_>>())
+        });
+        lines.collect()
     }
 
     fn running_line(&self, step: &StepId, running: &Running, at: Duration) -> String {
@@ -177,7 +192,7 @@ impl Progress {
         let words = match &running.phase {
             Phase::Begun => "starting".to_owned(),
             Phase::Applying { sent, of } => format!("applying {sent} of {of}"),
-            Phase::Waiting { what } => {
+            Phase::Waiting { what, .. } => {
                 let limit = self.own_timeouts.get(&step.unit).unwrap_or(&self.timeout);
                 format!("waiting {} for {what} ({})", lasting(for_now), lasting(*limit))
             }
@@ -357,13 +372,12 @@ fn waited_words(summary: &Summary) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
 
     use jiff::Timestamp;
 
     use super::*;
-    use crate::compile::{MeshFacts, RootFacts, Values};
-    use crate::plan::{Part, PlannedCluster, RootOutlook, Step, Unmet};
+    use crate::compile::{Installer, MeshFacts, RootFacts, Values};
+    use crate::plan::{Part, PlannedCluster, RootOutlook, Unmet};
     use crate::topology::{IstioVersion, UnitName};
     use crate::view::diagnostics::Colours;
 
@@ -403,6 +417,7 @@ mod tests {
                 namespace: "istio-system".to_owned(),
                 trust_domain: "cluster.local".to_owned(),
                 version: IstioVersion::NEWEST,
+                installer: Installer::Stolos,
                 charts: "embedded charts".to_owned(),
                 networks: 1,
                 root: RootFacts::Istiod,

@@ -52,3 +52,21 @@ fn the_list_has_every_code_once_by_name() {
     codes.dedup();
     assert_eq!(names, codes);
 }
+
+#[test]
+fn a_unit_that_others_install_says_so_and_has_no_file() {
+    let topology = "topologies/external-multi-network.yaml";
+    let ran = stolos(&repository("."), &["explain", "cluster2/control-plane", topology]);
+    let said: Vec<&str> = ran.stdout.lines().take(5).collect();
+    assert_eq!(
+        said,
+        [
+            "cluster2/control-plane",
+            "  Chart istiod: the control plane of a primary, or the remote profile that leads to one.",
+            "  stage      6 of 9",
+            "  installed  by others: release istiod, values cluster2/istiod.yaml",
+            "  done when  others have installed release istiod as the topology asks",
+        ],
+        "{ran}"
+    );
+}

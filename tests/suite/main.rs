@@ -15,6 +15,7 @@ mod data_plane;
 mod drift;
 mod entrances;
 mod explain;
+mod external;
 mod faults;
 mod init;
 mod invalid;

@@ -18,8 +18,8 @@ type Found = (String, Files);
 /// Reads the charts of a topology. Says so where they have to be loaded down.
 pub(super) async fn charts(loaded: &Loaded, terminal: &mut Terminal) -> Result<ChartSet, Stop> {
     match loaded.topology.istio.charts.as_ref().map(|charts| &charts.value) {
-        // Only the sandbox lets a topology go without a choice.
-        Some(Charts::Embedded) | None => Ok(ChartSet::embedded()),
+        // Only the sandbox lets a topology go without a choice. Where others install, nothing is rendered.
+        Some(Charts::Embedded | Charts::External) | None => Ok(ChartSet::embedded()),
         Some(Charts::Path(named)) => {
             let here = |failure: Failure| failure.with_fact(named_at(&loaded.sources, named));
             let found = local::found_at(&path_of_named(&loaded.sources, named)).map_err(here)?;

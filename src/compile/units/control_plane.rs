@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::values::Computed;
 use super::{Context, entrance_text, object};
-use crate::compile::{Content, Done, Hole, Minted, ROOT_DIGEST};
-use crate::topology::{ChartName, Cluster, Mtls, Root, VersionRule};
+use crate::compile::{Content, Done, Hole, Installer, Minted, ROOT_DIGEST};
+use crate::topology::{ChartName, Cluster, Mtls, Root};
 
-/// The trust domain that Istio takes where none is given.
-const DEFAULT_TRUST_DOMAIN: &str = "cluster.local";
+/// The release of a control plane.
+const ISTIOD: &str = "istiod";
 
 impl Context<'_> {
     /// istiod of a primary.
@@ -28,23 +28,29 @@ impl Context<'_> {
         if !networks.is_empty() {
             computed.set("global.meshNetworks", networks);
         }
-        if !matches!(topology.root.as_ref().map(|root| &root.value), Some(Root::Istiod)) {
+        let signs_for_itself = matches!(topology.root.as_ref().map(|root| &root.value), Some(Root::Istiod));
+        if !signs_for_itself && self.installer() == Installer::Stolos {
             // A running istiod takes a new intermediate of its root by itself, but neither another root nor a
             // `cacerts` that was not there when it started (pilot/pkg/bootstrap/istio_ca.go, handleEvent and
             // createIstioCA, 1.24 to 1.31). So its pods carry the root's digest, and start anew with it.
             let digest = Hole::Minted { cluster: cluster.name.value.clone(), piece: Minted::RootDigest };
             computed.set("pilot.podAnnotations", json!({ ROOT_DIGEST: digest.marker() }));
         }
-        let mut content = self.istiod_release(cluster, computed);
+        let release = self.release(cluster, ChartName::Istiod, ISTIOD, computed);
+        let mut objects = Vec::new();
         if topology.mesh.mtls == Mtls::Strict {
-            content.objects.push(object(json!({
+            objects.push(object(json!({
                 "apiVersion": "security.istio.io/v1",
-                "kind": "PeerAuthentication",
+                "kind": super::POLICY,
                 "metadata": { "name": "default", "namespace": self.mesh_namespace() },
                 "spec": { "mtls": { "mode": "STRICT" } },
             })));
         }
-        (content, Done::ControlPlane { deployment: self.istiod(), webhook: self.webhook() })
+        let done = match self.installer() {
+            Installer::Stolos => Done::ControlPlane { deployment: self.istiod(), webhook: self.webhook() },
+            Installer::Others => self.awaited_primary(cluster, &release),
+        };
+        (Content { release: Some(release), objects }, done)
     }
 
     /// A remote's share of the control plane: a Service that leads to its primary, and the webhook.
@@ -57,14 +63,17 @@ impl Context<'_> {
         }
         // The primary injects with its own cluster ID and network unless the path says otherwise
         // (pkg/kube/inject/webhook.go, parseInjectEnvs, 1.30.3).
-        let path = format!("/inject/cluster/{}/net/{}", cluster.id(), cluster.network.value);
-        computed.set("istiodRemote.injectionPath", path);
-        let names_its_services = VersionRule::RemoteNamesItsServices.holds(topology.version());
-        if names_its_services && topology.mesh.trust_domain != DEFAULT_TRUST_DOMAIN {
+        computed.set("istiodRemote.injectionPath", super::injection_path(cluster));
+        if topology.names_services_of_remotes() {
             computed.set("pilot.configMap", true);
             computed.set("meshConfig.trustDomain", topology.mesh.trust_domain.as_str());
         }
-        (self.istiod_release(cluster, computed), Done::Exists)
+        let release = self.release(cluster, ChartName::Istiod, ISTIOD, computed);
+        let done = match self.installer() {
+            Installer::Stolos => Done::Exists,
+            Installer::Others => self.awaited_remote(cluster, &release),
+        };
+        (Content { release: Some(release), objects: Vec::new() }, done)
     }
 
     /// Values of both roles.
@@ -79,14 +88,9 @@ impl Context<'_> {
         computed
     }
 
-    fn istiod_release(&self, cluster: &Cluster, computed: Computed) -> Content {
-        let release = self.release(cluster, ChartName::Istiod, "istiod", computed);
-        Content { release: Some(release), objects: Vec::new() }
-    }
-
     /// `meshNetworks` of the gateways whose addresses are declared; those that are observed
     /// istiod finds by the label of their Services.
-    fn declared_gateways(&self) -> Map<String, Value> {
+    pub(super) fn declared_gateways(&self) -> Map<String, Value> {
         let mut networks = Map::new();
         for cluster in self.topology.clusters.values() {
             let Some(gateway) = self.topology.gateway_of(cluster).map(|gateway| gateway.settings) else {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::values::Computed;
 use super::{Context, objects};
-use crate::compile::{Content, Done, Hole, Minted};
+use crate::compile::{Content, Done, Hole, Installer, Minted};
 use crate::topology::{ChartName, Cluster};
 
 impl Context<'_> {
@@ -69,6 +69,10 @@ impl Context<'_> {
         computed.set("global.tag", self.topology.version().to_string());
         computed.set("defaultRevision", if cluster.is_primary() { "default" } else { "" });
         let release = self.release(cluster, ChartName::Base, "istio-base", computed);
-        (Content { release: Some(release), objects: Vec::new() }, Done::Established)
+        let done = match self.installer() {
+            Installer::Stolos => Done::Established,
+            Installer::Others => self.awaited_base(cluster, &release),
+        };
+        (Content { release: Some(release), objects: Vec::new() }, done)
     }
 }

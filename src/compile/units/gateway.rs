@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Context;
 use super::values::Computed;
-use crate::compile::{Content, Done};
+use crate::compile::{Content, Done, Installer};
 use crate::topology::{ChartName, Cluster, Gateway, ServiceType};
 
 /// The release, the Deployment and the Service, as Istio's guides name them.
@@ -53,9 +53,17 @@ impl Context<'_> {
             }
         }
         let release = self.release(cluster, ChartName::Gateway, GATEWAY, computed);
-        let address = settings.addresses.is_empty().then(|| self.in_mesh_namespace("", "Service", GATEWAY));
-        let deployment = self.in_mesh_namespace("apps", "Deployment", GATEWAY);
-        (Content { release: Some(release), objects: Vec::new() }, Done::Gateway { deployment, address })
+        let done = match self.installer() {
+            Installer::Stolos => Done::Gateway {
+                deployment: self.in_mesh_namespace("apps", "Deployment", GATEWAY),
+                address: settings
+                    .addresses
+                    .is_empty()
+                    .then(|| self.in_mesh_namespace("", "Service", GATEWAY)),
+            },
+            Installer::Others => self.awaited_gateway(cluster, &release, &settings),
+        };
+        (Content { release: Some(release), objects: Vec::new() }, done)
     }
 
     /// `cross-network-gateway`: lets other networks reach services by SNI, in every primary.
@@ -79,7 +87,7 @@ impl Context<'_> {
 
 /// The Service's ports with the node ports that `ports` names, where it is a Service with node ports
 /// of its own. Else `ports` only says where somebody else's load balancer listens.
-fn node_ports(settings: &Gateway) -> Option<Vec<Value>> {
+pub(super) fn node_ports(settings: &Gateway) -> Option<Vec<Value>> {
     let of_nodes =
         settings.service_type.map(|service_type| service_type.value) == Some(ServiceType::NodePort);
     if !of_nodes || settings.ports.is_empty() {

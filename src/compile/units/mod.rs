@@ -1,6 +1,7 @@
 //! What each unit is made of: one file per kind of unit.
 
 mod app_namespaces;
+mod awaited;
 mod control_plane;
 mod credential;
 mod exposure;
@@ -10,22 +11,47 @@ mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::desired::{Desired, DesiredCluster, DesiredUnit, MeshFacts, RootFacts};
+use super::desired::{Desired, DesiredCluster, DesiredUnit, Installer, MeshFacts, RootFacts};
 use super::{CompileError, Content, Done, Renders};
 use crate::chart::ChartSet;
 use crate::graph::{Graph, Unit, UnitKind};
 use crate::object::{Object, ObjectRef};
-use crate::topology::{Cluster, Entrance, Root, Topology};
+use crate::topology::{Charts, Cluster, Entrance, Root, Topology};
 
 /// The annotation of istiod's pods that changes with the root of trust, so that they start anew with it.
 pub const ROOT_DIGEST: &str = "checksum/cacerts-root";
+
+impl MeshFacts {
+    /// Whether an object that an inventory names with this unit is one of a release that others install from now
+    /// on: it stays whole, and is not ours any more.
+    ///
+    /// Of the objects of such units none is ours but the PeerAuthentication beside a control plane.
+    pub fn hands_over(&self, unit: &UnitKind, object: &ObjectRef) -> bool {
+        let is_of_release = match unit {
+            UnitKind::Base | UnitKind::EastWestGateway => true,
+            UnitKind::ControlPlane => object.kind != POLICY,
+            UnitKind::Namespace
+            | UnitKind::Trust
+            | UnitKind::ExposeControlPlane
+            | UnitKind::ExposeServices
+            | UnitKind::ReaderCredential
+            | UnitKind::RemoteSecret(_)
+            | UnitKind::AppNamespaces => false,
+        };
+        self.installer == Installer::Others && is_of_release
+    }
+}
+
+/// The kind by which a mesh is strict. No chart of Istio renders one.
+const POLICY: &str = "PeerAuthentication";
 
 /// Texts of the public files that the topology names (`apiServer.ca`), by the path that it names.
 ///
 /// Key files are never among them.
 pub type PublicFiles = BTreeMap<String, String>;
 
-/// Compiles a validated topology on the charts that it names.
+/// Compiles a validated topology on the charts that it names. Where it names none, since others install its
+/// releases, those that are given are not rendered.
 pub fn compile(
     topology: &Topology,
     graph: &Graph,
@@ -78,6 +104,11 @@ impl Context<'_> {
         })
     }
 
+    /// Who installs the releases.
+    fn installer(&self) -> Installer {
+        installer(self.topology)
+    }
+
     /// The mesh namespace.
     fn mesh_namespace(&self) -> &str {
         self.topology.mesh.namespace.as_str()
@@ -124,6 +155,18 @@ fn objects(objects: impl IntoIterator<Item = serde_json::Value>) -> Content {
     Content { release: None, objects: objects.into_iter().map(object).collect() }
 }
 
+fn installer(topology: &Topology) -> Installer {
+    match topology.istio.charts.as_ref().map(|charts| &charts.value) {
+        Some(Charts::External) => Installer::Others,
+        Some(Charts::Embedded | Charts::Path(_) | Charts::Source(_)) | None => Installer::Stolos,
+    }
+}
+
+/// The path at which a remote's webhook asks for its own cluster and network.
+fn injection_path(cluster: &Cluster) -> String {
+    format!("/inject/cluster/{}/net/{}", cluster.id(), cluster.network.value)
+}
+
 fn mesh_facts(topology: &Topology, charts: &ChartSet) -> MeshFacts {
     let networks: BTreeSet<_> = topology.clusters.values().map(|cluster| &cluster.network.value).collect();
     let root = match topology.root.as_ref().map(|root| &root.value) {
@@ -141,7 +184,11 @@ fn mesh_facts(topology: &Topology, charts: &ChartSet) -> MeshFacts {
         namespace: topology.mesh.namespace.as_str().to_owned(),
         trust_domain: topology.mesh.trust_domain.as_str().to_owned(),
         version: topology.version(),
-        charts: charts.label().to_owned(),
+        installer: installer(topology),
+        charts: match installer(topology) {
+            Installer::Stolos => charts.label().to_owned(),
+            Installer::Others => "releases of others".to_owned(),
+        },
         networks: networks.len(),
         root,
     }

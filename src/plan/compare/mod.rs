@@ -23,7 +23,7 @@ pub use migrated::migrated;
 use migrated::migrations;
 pub(in crate::plan) use ownership::Ownership;
 use ownership::is_our_making;
-pub use released::given_up;
+pub use released::{given_up, without_us};
 pub use renamed::taken_over;
 pub use settle::settled;
 

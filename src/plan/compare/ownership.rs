@@ -15,16 +15,22 @@ pub(in crate::plan) struct Ownership {
     /// What we applied; none where we never applied the object.
     pub(in crate::plan) ours: Option<FieldSet>,
     others: Vec<ManagedEntry>,
+    /// Whether the object has no managers at all. To the first apply, which may be ours, a server then takes all
+    /// that is there for `before-first-apply`'s (`skipNonAppliedManager`,
+    /// apimachinery/pkg/util/managedfields/internal/skipnonapplied.go, 1.35).
+    is_unmanaged: bool,
 }
 
 impl Ownership {
     /// Reads `metadata.managedFields`.
     pub(in crate::plan) fn of(live: &Object) -> Self {
         let is_ours = |entry: &ManagedEntry| entry.manager == MANAGER && entry.operation == Operation::Apply;
-        let (ours, others): (Vec<_>, Vec<_>) = managed_fields(live).into_iter().partition(is_ours);
+        let entries = managed_fields(live);
+        let is_unmanaged = entries.is_empty();
+        let (ours, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_ours);
         // One version, and the object itself, at any one time: the server converts an entry as it applies.
         let ours = ours.into_iter().filter(|entry| entry.subresource.is_empty()).map(|entry| entry.fields);
-        Self { ours: ours.reduce(|a, b| a.union(&b)), others }
+        Self { ours: ours.reduce(|a, b| a.union(&b)), others, is_unmanaged }
     }
 
     /// Whether we set a field.
@@ -32,9 +38,9 @@ impl Ownership {
         self.ours.as_ref().is_some_and(|ours| covers(ours, path))
     }
 
-    /// Whether somebody else set a field.
+    /// Whether somebody else set a field, or a server will say so.
     pub(super) fn is_others(&self, path: &FieldPath) -> bool {
-        self.holder(path).is_some()
+        self.is_unmanaged || self.holder(path).is_some()
     }
 
     /// Who else set a field, the last of them.

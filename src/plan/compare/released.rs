@@ -1,4 +1,9 @@
-//! What an object of others keeps when we let go of it.
+//! What an object keeps when we let go of it.
+//!
+//! Where others install from now on what we made, that is all of it but our label, and no apply will do: one that
+//! asks for nothing, of a manager that holds a single label, takes every label that nobody else holds
+//! (`prune` in structured-merge-diff takes the map and puts back what others own). So our name and our label go in
+//! one patch. Where it was there before:
 //!
 //! An apply that asks for nothing takes away whatever only we still hold. For labels and annotations
 //! that is right: we added them. But values that we set in place of somebody else's (a ConfigMap's
@@ -33,11 +38,29 @@ pub fn given_up(live: &Object) -> Option<Value> {
             kept.push(entry.to_value());
         }
     }
-    // An empty list would ask the server to forget every manager there is; an entry of nobody's does not.
     if kept.is_empty() {
-        kept.push(Value::Object(serde_json::Map::new()));
+        kept.push(nobody());
     }
     gave_up.then_some(Value::Array(kept))
+}
+
+/// What `metadata.managedFields` of a live object becomes when we hold nothing of it any more; none where we do not.
+pub fn without_us(live: &Object) -> Option<Value> {
+    let entries = live.get(&["metadata", "managedFields"])?.as_array()?;
+    let is_theirs = |value: &&Value| !ManagedEntry::from_value(value).is_some_and(|entry| is_ours(&entry));
+    let mut kept: Vec<Value> = entries.iter().filter(is_theirs).cloned().collect();
+    if kept.len() == entries.len() {
+        return None;
+    }
+    if kept.is_empty() {
+        kept.push(nobody());
+    }
+    Some(Value::Array(kept))
+}
+
+/// An entry of nobody's. An empty list would ask the server to forget every manager there is; this does not.
+fn nobody() -> Value {
+    Value::Object(serde_json::Map::new())
 }
 
 /// The labels and annotations among some fields.
@@ -88,7 +111,8 @@ mod tests {
         let managers = given_up(&live(all)).expect("data is given up");
         assert_eq!(managers[0]["fieldsV1"], labels);
         assert_eq!(managers[1], theirs);
-        assert_eq!(given_up(&live(labels)), None);
+        assert_eq!(given_up(&live(labels.clone())), None);
+        assert_eq!(without_us(&live(labels)), Some(json!([theirs])));
         let managers = given_up(&live(json!({"f:data": {"f:ours": {}}}))).expect("all is given up");
         assert_eq!(managers, json!([theirs]));
     }

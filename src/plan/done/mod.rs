@@ -4,10 +4,12 @@
 //! it. The plan asks once, `apply` asks again and again while it waits: both get the same answer.
 
 mod gone;
+mod installed;
 mod registration;
 mod workload;
 
 pub use gone::still_there;
+pub(super) use installed::to_start_anew;
 
 use serde_json::Value as Json;
 
@@ -32,6 +34,7 @@ pub fn reads(unit: &Unit, done: &Done, objects: &[ObjectRef]) -> Vec<(ClusterNam
             let service = address.iter().chain(objects.iter().filter(|object| object.kind == "Service"));
             here(&std::iter::once(deployment).chain(service).collect::<Vec<_>>())
         }
+        Done::Installed(awaited) => here(&installed::objects(awaited)),
         Done::Address { service } => here(&[service]),
         Done::Token { secret } => here(&[secret]),
         Done::Registered { cluster, effects: Some(effects) } => {
@@ -62,6 +65,8 @@ pub fn unmet(unit: &Unit, done: &Done, objects: &[ObjectRef], live: &impl Lookup
             .or_else(|| registration::without_ca_bundle(cluster, webhook, live)),
         Done::Gateway { deployment, address } => workload::unavailable(cluster, deployment, live)
             .or_else(|| address.as_ref().and_then(|service| without_address(cluster, service, live))),
+        // Objects of ours beside it are written once that is so, and are there then.
+        Done::Installed(awaited) => installed::lacking(cluster, awaited, live),
         Done::Address { service } => without_address(cluster, service, live),
         Done::Token { secret } => without_token(cluster, secret, live),
         Done::Registered { cluster: registered, effects: Some(effects) } => {
@@ -77,7 +82,9 @@ pub fn failed_since(unit: &Unit, done: &Done, live: &impl Lookup) -> Option<Stri
         Done::ControlPlane { deployment, .. } | Done::Gateway { deployment, .. } => {
             workload::failed_since(&unit.cluster, deployment, live)
         }
-        Done::Exists
+        // Whoever installs a release may still mend it.
+        Done::Installed(_)
+        | Done::Exists
         | Done::Established
         | Done::Address { .. }
         | Done::Token { .. }
@@ -116,6 +123,8 @@ pub fn outputs(unit: &Unit, done: &Done, live: &impl Lookup, in_use: &Values) ->
         | Done::Established
         | Done::ControlPlane { .. }
         | Done::Gateway { address: None, .. }
+        // An address that hangs on an installation by others is declared: their values are complete.
+        | Done::Installed(_)
         | Done::Registered { .. } => {}
     }
     values

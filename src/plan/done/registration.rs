@@ -51,7 +51,11 @@ pub(super) fn without_effects(
     Some(Unmet { what: format!("istiod of {primary} to serve {remote}"), facts })
 }
 
-fn ca_bundle_fact(cluster: &ClusterName, webhook: &ObjectRef, live: &impl Lookup) -> Option<String> {
+pub(super) fn ca_bundle_fact(
+    cluster: &ClusterName,
+    webhook: &ObjectRef,
+    live: &impl Lookup,
+) -> Option<String> {
     let sighting = live.object(cluster, webhook);
     let Sighting::Found(found) = sighting else { return not_found(cluster, webhook, sighting) };
     let entries = found.get(&["webhooks"]).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);

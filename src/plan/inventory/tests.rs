@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::compile::{MeshFacts, RootFacts};
+use crate::compile::{Installer, MeshFacts, RootFacts};
 use crate::object::Object;
 use crate::topology::IstioVersion;
 
@@ -12,6 +12,7 @@ fn mesh() -> MeshFacts {
         namespace: "istio-system".to_owned(),
         trust_domain: "cluster.local".to_owned(),
         version: IstioVersion::NEWEST,
+        installer: Installer::Stolos,
         charts: "embedded charts".to_owned(),
         networks: 2,
         root: RootFacts::Istiod,

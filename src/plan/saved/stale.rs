@@ -214,6 +214,7 @@ fn unforeseen(change: &Change) -> String {
         | Action::Replace
         | Action::Delete
         | Action::Release
+        | Action::HandOver
         | Action::Keep
         | Action::NoOp => {
             let why = change.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();

@@ -1,6 +1,7 @@
 mod charts;
 mod dry_runs;
 mod laws;
+mod others;
 mod removals;
 mod roots;
 mod waves;

@@ -174,7 +174,7 @@ impl World {
             Action::Delete => {
                 live.objects.remove(&change.object);
             }
-            Action::Release | Action::Keep | Action::NoOp => {}
+            Action::Release | Action::HandOver | Action::Keep | Action::NoOp => {}
             Action::Create | Action::Adopt | Action::Update | Action::Replace => {
                 let old = live.objects.get(&change.object).filter(|_| change.action != Action::Replace);
                 let object = crate::plan::settled(filled.expect("it was planned"), old);

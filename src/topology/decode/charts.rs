@@ -3,22 +3,21 @@
 use super::reader::{Fields, Reader};
 use crate::diagnostic::Diagnostic;
 use crate::document::{Entry, Kind, Node, Spanned};
-use crate::topology::codes::{CHARTS_UNSUPPORTED, CHARTS_URL_MALFORMED, VALUE_UNKNOWN};
+use crate::topology::codes::{CHARTS_URL_MALFORMED, VALUE_UNKNOWN};
 use crate::topology::keys::{self, Record};
 use crate::topology::{ChartOrigin, ChartSource, ChartUrlFault, Charts, RegistryUrl, RepositoryUrl};
 
-const FORMS: &str = "`embedded`, or Istio's own charts: `{ path: DIR }`, `{ repo: URL }` or `{ oci: URL }`";
+const FORMS: &str = "`embedded`, Istio's own charts as `{ path: DIR }`, `{ repo: URL }` or `{ oci: URL }`, or `external` where \
+                     others install them";
 
 pub(super) fn charts(fields: &Fields<'_>, reader: &mut Reader) -> Option<Spanned<Charts>> {
     let node = fields.get("charts")?;
     let charts = match &node.kind {
         Kind::Text(text) if text == "embedded" => Charts::Embedded,
-        Kind::Text(text) => {
-            let (code, label) = match text.as_str() {
-                "external" => (&CHARTS_UNSUPPORTED, "this version cannot take charts from there"),
-                _ => (&VALUE_UNKNOWN, "no value of this key"),
-            };
-            reader.lose(Diagnostic::error(code, node.span, label).with_help(format!("write {FORMS}.")));
+        Kind::Text(text) if text == "external" => Charts::External,
+        Kind::Text(_) => {
+            let finding = Diagnostic::error(&VALUE_UNKNOWN, node.span, "no value of this key");
+            reader.lose(finding.with_help(format!("write {FORMS}.")));
             return None;
         }
         Kind::Map(entries) => of_map(node, entries, reader)?,

@@ -26,6 +26,9 @@ fn check(topology: &Topology, for_use: Use, found: &mut Vec<Diagnostic>) {
         Use::RealClusters => Diagnostic::error(&CODE, span, "from which charts?"),
     };
     found.push(
-        finding.with_help("add `charts: embedded` to `istio`, or `charts: { repo: URL }` with Istio's own."),
+        finding.with_help(
+            "add `charts: embedded` to `istio`, or `charts: { repo: URL }` with Istio's own, or `charts: external` \
+             where others install them.",
+        ),
     );
 }

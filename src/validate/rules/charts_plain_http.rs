@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule::new(&CODE, check);
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     let source = match topology.istio.charts.as_ref().map(|charts| &charts.value) {
         Some(Charts::Source(source)) => source,
-        Some(Charts::Embedded | Charts::Path(_)) | None => return,
+        Some(Charts::Embedded | Charts::Path(_) | Charts::External) | None => return,
     };
     match &source.origin.value {
         ChartOrigin::Repository(url) if !url.is_encrypted() && !url.is_loopback() => {

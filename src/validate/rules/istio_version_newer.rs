@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule::new(&CODE, check);
 
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     match topology.istio.charts.as_ref().map(|charts| &charts.value) {
-        Some(Charts::Path(_) | Charts::Source(_)) => {}
+        Some(Charts::Path(_) | Charts::Source(_) | Charts::External) => {}
         Some(Charts::Embedded) | None => return,
     }
     let newer = topology.istio.version.as_ref().filter(|version| version.value.is_newer_than_known());

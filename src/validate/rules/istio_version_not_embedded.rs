@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule::new(&CODE, check);
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     let charts = topology.istio.charts.as_ref();
     match charts.map(|charts| &charts.value) {
-        Some(Charts::Path(_) | Charts::Source(_)) => return,
+        Some(Charts::Path(_) | Charts::Source(_) | Charts::External) => return,
         Some(Charts::Embedded) | None => {}
     }
     let Some(version) = topology.istio.version.as_ref().filter(|version| !version.value.is_embedded()) else {

@@ -41,6 +41,7 @@ mod control_plane_unreachable;
 mod dns_capture_off;
 mod expose_on_remote;
 mod expose_without_gateway;
+mod external_address_undeclared;
 mod flat_network_undeclared;
 mod gateway_address_missing;
 mod gateway_address_unusable;
@@ -82,7 +83,7 @@ mod value_owned_by_topology;
 pub use control_plane_address_hostname::CODE as CONTROL_PLANE_ADDRESS_HOSTNAME;
 
 /// Every rule, in the order in which a reader of the file would ask.
-pub const RULES: [Rule; 61] = [
+pub const RULES: [Rule; 62] = [
     mesh_id_malformed::RULE,
     trust_domain_malformed::RULE,
     cluster_name_malformed::RULE,
@@ -124,6 +125,7 @@ pub const RULES: [Rule; 61] = [
     expose_on_remote::RULE,
     expose_without_gateway::RULE,
     control_plane_unreachable::RULE,
+    external_address_undeclared::RULE,
     control_plane_address_hostname::RULE,
     control_plane_address_unusable::RULE,
     control_plane_address_ipv6::RULE,

@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule::new(&CODE, check);
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     let istio = &topology.istio;
     match istio.charts.as_ref().map(|charts| &charts.value) {
-        Some(Charts::Path(_) | Charts::Source(_)) => return,
+        Some(Charts::Path(_) | Charts::Source(_) | Charts::External) => return,
         Some(Charts::Embedded) | None => {}
     }
     let profile = istio.profile.as_ref().map(|profile| (profile.span, "a profile of Istio's own charts"));

@@ -27,8 +27,9 @@ pub(super) fn changes_lines<'c>(
     for change in changes {
         let one = Told::of(change, plan);
         // A deletion has no fields: each is told by itself.
+        let is_told_with_others = !one.fields.is_empty() || change.action == Action::HandOver;
         let same = told.iter_mut().find(|other| {
-            !one.fields.is_empty()
+            is_told_with_others
                 && (other.sign, &other.remarks, &other.fields) == (one.sign, &one.remarks, &one.fields)
         });
         match same {

@@ -28,6 +28,11 @@ pub(super) fn dangers(plan: &Plan) -> Vec<String> {
         tell("cuts traffic through", of(&Change::cuts_traffic), "");
         tell("has istiod drop a cluster and read it anew by", of(&Change::reregisters), "");
         tell("gives up", of(&|change| change.action == Action::Release && plan.mode == Mode::Apply), "");
+        tell(
+            "hands over",
+            of(&|change| change.action == Action::HandOver),
+            " to whoever installs the releases from now on",
+        );
         if plan.mode == Mode::Apply
             && let Some(policy) = steps.iter().find_map(|step| step.refuses_plain_text())
         {

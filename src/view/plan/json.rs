@@ -10,7 +10,8 @@
 //! root         state ("known" | "new" | "none"), fingerprint?, keeper?
 //! clusters     by name: id, network, primaries (null for a primary), known
 //! unknown      by name: code, message, facts
-//! summary      objects by action (create, adopt, update, replace, delete, release, keep, no-op),
+//! summary      objects by action (create, adopt, update, replace, delete, release, hand-over, keep,
+//!              no-op),
 //!              steps, stages, restarts
 //! dangers      what must not be missed, in words
 //! waves[]      the clusters of each wave of what restarts something or cuts traffic, in order
@@ -18,7 +19,8 @@
 //!   unit, part ("unit" | "leftovers": what the unit no longer asks for), cluster, stage, wave (from 1; null),
 //!   after[] (steps: the unit, with " leftovers" behind it where it is that part), heldBy[],
 //!   open[] (holes by their markers' names),
-//!   waits (what, facts; null where its condition is met), unchanged (objects)
+//!   waits (what, facts; null where its condition is met), unchanged (objects),
+//!   othersInstall? (release, chart, namespace, values: the file of `compile --values`; with `charts: external`)
 //!   changes[]  object (group, kind, namespace, name), action, cause ("topology" | "value" | "drift"),
 //!              by (manager, time; null), note, restarts, cutsTraffic, takesFields,
 //!              migrates[] (manager, fields: what a client-side applier held is ours alone), fields[]:
@@ -33,6 +35,7 @@ use serde_json::{Map, Value, json};
 
 use super::dangers::dangers;
 use super::steps::{shown_changes, shown_steps};
+use crate::compile::Done;
 use crate::plan::{
     Action, Author, Cause, Change, Conflicts, FieldChange, Migration, Mode, Part, Plan, RootOutlook, Shown,
     Step,
@@ -111,6 +114,7 @@ fn summary(plan: &Plan) -> Value {
         Action::Replace,
         Action::Delete,
         Action::Release,
+        Action::HandOver,
         Action::Keep,
         Action::NoOp,
     ]
@@ -127,7 +131,7 @@ fn summary(plan: &Plan) -> Value {
 }
 
 fn step(step: &Step) -> Value {
-    json!({
+    let mut value = json!({
         "unit": step.unit.to_string(),
         "part": match step.part {
             Part::Unit => "unit",
@@ -142,7 +146,24 @@ fn step(step: &Step) -> Value {
         "waits": step.unmet.as_ref().map(|unmet| json!({"what": unmet.what, "facts": unmet.facts})),
         "unchanged": step.changes.iter().filter(|change| change.action == Action::NoOp).count(),
         "changes": shown_changes(step).map(change).collect::<Vec<_>>(),
-    })
+    });
+    if let Some(theirs) = awaited(step) {
+        value["othersInstall"] = theirs;
+    }
+    value
+}
+
+/// The release of a step that others install.
+fn awaited(step: &Step) -> Option<Value> {
+    let desired = step.desired.as_ref()?;
+    let Done::Installed(awaited) = &desired.done else { return None };
+    let release = desired.content.release.as_ref()?;
+    Some(json!({
+        "release": awaited.release,
+        "chart": release.chart.as_str(),
+        "namespace": release.namespace,
+        "values": awaited.values,
+    }))
 }
 
 fn change(change: &Change) -> Value {

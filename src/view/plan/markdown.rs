@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::changes::{change_lines, changes_lines};
 use super::dangers::{dangers, verdict};
 use super::sentences::{heading, no_changes, sentences, totals};
-use super::steps::{is_all_new, shown_changes, shown_steps, step_words};
+use super::steps::{is_all_new, shown_changes, shown_steps, step_words, told_unmet};
 use crate::diagnostic::counted;
 use crate::plan::{Mode, Part, Plan, Step, StepId};
 use crate::topology::ClusterName;
@@ -159,7 +159,7 @@ fn block(plan: &Plan, name: &ClusterName, shown: &[&Step]) -> String {
             false => changes_lines(shown_changes(step), plan, plain),
         };
         lines.extend(told.into_iter().map(|line| format!("    {line}")));
-        if let Some(unmet) = &step.unmet.as_ref().filter(|_| step.writes().next().is_none()) {
+        if let Some(unmet) = told_unmet(step) {
             lines.extend(unmet.facts.iter().map(|fact| format!("    {}", tamed(fact))));
         }
     }

@@ -32,7 +32,7 @@ impl Sign {
         match (&change.cause, change.action) {
             (_, Action::Delete) => Self::Delete,
             (_, Action::Replace) => Self::Replace,
-            (_, Action::Release) => Self::Release,
+            (_, Action::Release | Action::HandOver) => Self::Release,
             (_, Action::Keep) => Self::Keep,
             (_, Action::NoOp) => Self::Wait,
             (Cause::Drift(_), Action::Create | Action::Adopt | Action::Update) => Self::Drift,

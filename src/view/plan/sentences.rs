@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::steps::is_first;
+use crate::compile::Installer;
 use crate::diagnostic::{counted, listed};
 use crate::graph::UnitKind;
 use crate::plan::{Action, Cause, Change, Mode, Part, Plan, Step};
@@ -28,6 +29,8 @@ pub(super) fn sentences(plan: &Plan) -> Vec<String> {
     let mut sentences = match plan.mode {
         Mode::Apply => [
             joins(plan),
+            of_others(plan).into_iter().collect(),
+            hands_over(plan).into_iter().collect(),
             gateways(plan),
             restarts(plan),
             certificates(plan),
@@ -80,6 +83,26 @@ fn joins(plan: &Plan) -> Vec<String> {
     sentences
 }
 
+/// Who installs what Stolos does not.
+fn of_others(plan: &Plan) -> Option<String> {
+    (plan.mesh.installer == Installer::Others).then(|| {
+        "base, control planes and gateways are releases of others: Stolos waits for them, and writes the rest"
+            .to_owned()
+    })
+}
+
+/// Clusters in which what was ours is left to others.
+fn hands_over(plan: &Plan) -> Option<String> {
+    let steps = plan.steps.iter().filter(|step| step.hands_over());
+    let names: BTreeSet<&str> = steps.map(|step| step.unit.cluster.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "what Stolos installed in {} is handed over to them: it stays as it is, and nothing of it is deleted",
+            listed(names)
+        )
+    })
+}
+
 /// Clusters that get or lose a gateway.
 fn gateways(plan: &Plan) -> Vec<String> {
     let with = |wanted: &dyn Fn(&Step) -> bool| -> Vec<&str> {
@@ -90,7 +113,7 @@ fn gateways(plan: &Plan) -> Vec<String> {
         names.map(|name| name.as_str()).collect()
     };
     let gets = with(&|step| step.desired.is_some() && is_first(step));
-    let loses = with(&|step| step.desired.is_none());
+    let loses = with(&|step| step.desired.is_none() && !step.hands_over());
     let mut sentences = Vec::new();
     if !gets.is_empty() {
         sentences.push(match gets.len() == plan.clusters.len() && gets.len() > 1 {
@@ -180,13 +203,16 @@ fn leaves(plan: &Plan) -> Vec<String> {
             .any(|step| step.writes().next().is_some())
     };
     let left: Vec<&str> = plan.clusters.keys().filter(leaves).map(|name| name.as_str()).collect();
-    match left.is_empty() {
-        true => Vec::new(),
-        false => vec![format!(
-            "the mesh leaves {}: what Stolos made goes, what was there before stays",
-            listed(left.iter().copied())
-        )],
+    if left.is_empty() {
+        return Vec::new();
     }
+    let stays = match plan.mesh.installer {
+        Installer::Stolos => "what was there before stays",
+        Installer::Others => {
+            "what was there before stays, and so do base, control planes and gateways, which others installed"
+        }
+    };
+    vec![format!("the mesh leaves {}: what Stolos made goes, {stays}", listed(left.iter().copied()))]
 }
 
 fn step_of<'p>(plan: &'p Plan, cluster: &ClusterName, kind: &UnitKind) -> Option<&'p Step> {
@@ -208,6 +234,7 @@ pub(super) fn totals(plan: &Plan) -> String {
         (Action::Replace, "to make anew"),
         (Action::Delete, "to delete"),
         (Action::Release, "to release"),
+        (Action::HandOver, "to hand over"),
         (Action::Keep, "kept"),
     ]
     .into_iter()

@@ -9,7 +9,7 @@ use super::values::{issued, known_later};
 use crate::compile::{Done, Hole, Output, markers_in};
 use crate::diagnostic::counted;
 use crate::graph::{Unit, UnitKind};
-use crate::plan::{Action, Change, Mode, Plan, Step};
+use crate::plan::{Action, Change, Mode, Plan, Step, Unmet};
 use crate::view::excerpt::tamed;
 
 /// A step in words.
@@ -102,7 +102,7 @@ fn waits(step: &Step, plan: &Plan) -> Option<String> {
     if plan.mode == Mode::Destroy {
         return None;
     }
-    if let Some(unmet) = step.unmet.as_ref().filter(|_| step.writes().next().is_none()) {
+    if let Some(unmet) = told_unmet(step) {
         return Some(format!("waits for {}", tamed(&unmet.what)));
     }
     if !is_first(step) {
@@ -118,6 +118,9 @@ fn waits(step: &Step, plan: &Plan) -> Option<String> {
         Done::ControlPlane { .. } => Some("waits for istiod and its webhook".to_owned()),
         Done::Gateway { address: Some(_), .. } => Some("waits for its pods and an address".to_owned()),
         Done::Gateway { address: None, .. } => Some("waits for its pods".to_owned()),
+        Done::Installed(awaited) => {
+            Some(format!("waits for release {}, which others install", awaited.release))
+        }
         Done::Address { .. } => Some("waits for an address".to_owned()),
         Done::Token { .. } => Some("waits for its token".to_owned()),
         Done::Registered { cluster, effects: Some(_) } => {
@@ -125,6 +128,12 @@ fn waits(step: &Step, plan: &Plan) -> Option<String> {
         }
         Done::Registered { effects: None, .. } => Some("waits until istiod says synced".to_owned()),
     }
+}
+
+/// What a step lacks before it begins, where that is worth telling: it does nothing but wait, or others have to
+/// do something.
+pub(super) fn told_unmet(step: &Step) -> Option<&Unmet> {
+    step.unmet.as_ref().filter(|_| step.writes().next().is_none() || step.others_install())
 }
 
 /// What is known only after apply: a line for each unit that gives it.

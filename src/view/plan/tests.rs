@@ -209,7 +209,7 @@ fn a_program_gets_a_schema_and_the_same_bytes_each_time() {
     assert_eq!(
         value["summary"],
         json!({
-            "create": 1, "adopt": 0, "update": 4, "replace": 0, "delete": 0, "release": 0, "keep": 0, "no-op": 22,
+            "create": 1, "adopt": 0, "update": 4, "replace": 0, "delete": 0, "release": 0, "hand-over": 0, "keep": 0, "no-op": 22,
             "steps": 4, "stages": 4, "restarts": 0,
         })
     );

@@ -6,7 +6,7 @@ use super::changes::changes_lines;
 use super::dangers::verdict;
 use super::paint::{painted, strong};
 use super::sentences::{heading, no_changes, sentences, totals};
-use super::steps::{StepWords, is_all_new, shown_changes, shown_steps, step_words};
+use super::steps::{StepWords, is_all_new, shown_changes, shown_steps, step_words, told_unmet};
 use crate::graph::Unit;
 use crate::plan::{Mode, Plan, Step};
 use crate::view::diagnostics::Look;
@@ -95,8 +95,8 @@ fn stages(plan: &Plan, shown: &[&Step], look: Look) -> String {
                 text.push_str(&format!("      {line}\n"));
             }
         }
-        // A step that only waits says what for, and what it would take.
-        if let Some(unmet) = step.unmet.as_ref().filter(|_| step.writes().next().is_none()) {
+        // A step that waits says what for, and what it would take.
+        if let Some(unmet) = told_unmet(step) {
             text.extend(unmet.facts.iter().map(|fact| format!("      {}\n", tamed(fact))));
         }
     }

@@ -3,6 +3,7 @@
 //! Here an authorizing proxy stands before each cluster of a sandbox, and says afterwards which of the granted
 //! rights nothing took. `real` does it on API servers, and `withdrawn` takes the rights away there, one by one.
 
+mod external;
 mod real;
 mod unwatched;
 mod withdrawn;

@@ -15,6 +15,7 @@ pub(crate) mod matrix;
 pub(crate) mod meshes;
 pub(crate) mod namespace;
 pub(crate) mod official;
+pub(crate) mod owner;
 pub(crate) mod published;
 pub(crate) mod registry;
 pub(crate) mod relay;
