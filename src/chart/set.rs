@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::embedded;
 use super::error::ChartError;
-use super::load::{digest_text, not_a_chart};
+use super::load::digest_text;
+use super::part::not_a_chart;
 use super::{Chart, Files};
 
 /// The charts that a mesh takes. Cheap to clone.

@@ -5,6 +5,7 @@ mod apply;
 mod chart_differential;
 mod chart_language;
 mod chart_oracle;
+mod chart_trees;
 mod charts;
 mod clusters;
 mod clusterz;
