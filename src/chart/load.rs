@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
 use super::archive::Room;
@@ -11,7 +12,7 @@ use super::ignore::Ignored;
 use super::memo::Memo;
 use super::metadata::ChartKind;
 use super::meter::MOST_FILE;
-use super::part::{Home, Part, not_a_chart};
+use super::part::{CAPABILITIES, Home, Interest, Part, not_a_chart};
 
 /// A chart: its files, read and its templates parsed, once.
 #[derive(Debug)]
@@ -82,9 +83,26 @@ impl Chart {
         &self.part.metadata.version
     }
 
+    /// Whether what it renders with these values can depend on [`Capabilities`](super::Capabilities).
+    ///
+    /// Where it cannot, nobody has to be asked for them.
+    pub fn asks_for_capabilities(&self, values: &Map<String, Json>) -> bool {
+        self.part.interest == Interest::Capabilities || values.values().any(names_them)
+    }
+
     /// SHA-256 over its files, in hexadecimal: equal charts render equally.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+}
+
+/// Whether values, which a template may run, name what a cluster can do.
+fn names_them(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.contains(CAPABILITIES),
+        Json::Array(items) => items.iter().any(names_them),
+        Json::Object(map) => map.iter().any(|(key, value)| key.contains(CAPABILITIES) || names_them(value)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
     }
 }
 

@@ -38,7 +38,20 @@ pub(super) struct Part {
     pub(super) definitions: Vec<Definition>,
     /// What its `charts` folder holds, by name of folder or archive.
     pub(super) parts: Vec<Part>,
+    /// Whether anything of it, or of its subcharts, names what a cluster can do.
+    pub(super) interest: Interest,
 }
+
+/// Whether a rendering can depend on what a cluster can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interest {
+    /// A text names `.Capabilities`, or `Chart.yaml` says for which versions of Kubernetes it is.
+    Capabilities,
+    None,
+}
+
+/// The name that a template has to write, wherever it comes from, to ask what a cluster can do.
+pub(super) const CAPABILITIES: &str = "Capabilities";
 
 /// A template of a chart.
 #[derive(Debug)]
@@ -166,6 +179,13 @@ impl Part {
             Some(text) => Some(Schema::read(home, text)?),
             None => None,
         };
+        let parts = subcharts(home, files, room, level)?;
+        // Any file may be a text for `tpl`, whatever it is called.
+        let names =
+            |content: &Vec<u8>| std::str::from_utf8(content).is_ok_and(|text| text.contains(CAPABILITIES));
+        let asks = !metadata.kube_version.is_empty()
+            || files.values().any(names)
+            || parts.iter().any(|part| part.interest == Interest::Capabilities);
         let shown = files.iter().filter(|(path, _)| is_for_templates(path, metadata.generation));
         Ok(Self {
             weight: defaults.values().map(weight).sum(),
@@ -178,7 +198,8 @@ impl Part {
             ),
             templates: templates_of(home, metadata.kind, files)?,
             definitions: definitions_of(home, files)?,
-            parts: subcharts(home, files, room, level)?,
+            parts,
+            interest: if asks { Interest::Capabilities } else { Interest::None },
             metadata,
         })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Renders;
-use crate::chart::ChartSet;
+use crate::chart::{Capabilities, ChartSet};
 use crate::graph::{Edge, Unit};
 use crate::object::{Object, ObjectRef};
 use crate::topology::{ChartName, ClusterName, IstioVersion, NetworkName, Rollout, UnitName};
@@ -124,6 +124,8 @@ pub struct Release {
     pub namespace: String,
     /// The values over the chart's defaults. Holes stand in their texts as markers.
     pub values: Arc<Map<String, Value>>,
+    /// What its templates are told of the cluster.
+    pub capabilities: Arc<Capabilities>,
     /// The renders that it shares with the other releases of its compilation.
     pub renders: Renders,
 }

@@ -3,6 +3,8 @@
 //! Pure, and blind to live state: where a value does not exist yet, a
 //! [`Hole`] stands. [`Desired::fill`] puts values in their place. The same
 //! topology gives the same bytes, in whatever order its keys were written.
+//! Where a chart asks for a cluster's Kubernetes, that is handed in
+//! ([`KubeVersions`]), and never read here.
 
 mod applyset;
 mod desired;
@@ -12,6 +14,7 @@ mod fill;
 mod hole;
 mod render;
 mod units;
+mod versions;
 
 pub use applyset::{PART_OF, applyset_id, parent_name};
 pub use desired::{
@@ -23,3 +26,4 @@ pub use fill::markers_in;
 pub use hole::{Hole, Minted, NoHole, Output, Value, Values};
 pub use render::Renders;
 pub use units::{PublicFiles, ROOT_DIGEST, compile};
+pub use versions::KubeVersions;

@@ -53,7 +53,7 @@ fn packed(charts: &[&str]) -> Vec<u8> {
 }
 
 /// A copy of the embedded charts in a folder.
-fn copied(to: &Path) {
+pub(crate) fn copied(to: &Path) {
     for chart in CHARTS {
         for (path, content) in files_below(&repository("src/chart/embedded").join(chart)) {
             let path = to.join(chart).join(path);
@@ -64,7 +64,7 @@ fn copied(to: &Path) {
 }
 
 /// A topology whose charts come from a path.
-fn on_charts(file: &str, path: &str) -> String {
+pub(crate) fn on_charts(file: &str, path: &str) -> String {
     let text = topology_text(file);
     let changed = match file.ends_with(".toml") {
         true => text.replace("charts = \"embedded\"", &format!("charts = {{ path = \"{path}\" }}")),

@@ -20,6 +20,7 @@ mod faults;
 mod init;
 mod invalid;
 mod killed;
+mod kube_versions;
 mod lease;
 mod leaving;
 mod no_false_diffs;
