@@ -154,6 +154,7 @@ fn conditioned(step: &Step, desired: &DesiredUnit) -> Vec<ObjectRef> {
             .map(|change| change.object.clone())
             .collect(),
         Done::Established
+        | Done::RolledOut { .. }
         | Done::ControlPlane { .. }
         | Done::Gateway { .. }
         | Done::Address { .. }

@@ -36,10 +36,10 @@ whatever its condition says: `helm dependency build` fetches what is missing. Wh
 one dependency, or two have one name, the chart is refused rather than rendered by chance: an alias or
 an exact version tells them apart.
 
-Istio's own charts have no subcharts. `istio.charts: {path: DIR}`
-takes `base`, `istiod` and `gateway` from there, each a folder or a .tgz file, by the name and the version in
-its `Chart.yaml`: the version has to be `istio.version`, or `1.0.0`, which Istio's source has in the place of
-one. Check that the path names the folder that they are in, and that the download was complete:
+Istio's own charts have no subcharts. `istio.charts: {path: DIR}` takes `base`, `istiod` and `gateway` from
+there, and `cni` where `istio.cni` is enabled, each a folder or a .tgz file, by the name and the version in its
+`Chart.yaml`: the version has to be `istio.version`, or `1.0.0`, which Istio's source has in the place of one.
+Check that the path names the folder that they are in, and that the download was complete:
 
     helm pull base --repo https://istio-release.storage.googleapis.com/charts --version 1.30.3 -d charts
     helm pull istiod --repo https://istio-release.storage.googleapis.com/charts --version 1.30.3 -d charts

@@ -45,7 +45,7 @@ pub use input::{Capabilities, KubeVersion, Operation, ReleaseInfo};
 pub use load::Chart;
 pub use manifest::Manifest;
 pub use render::render;
-pub use set::ChartSet;
+pub use set::{ChartSet, NodeAgent};
 
 #[cfg(test)]
 mod tests;

@@ -7,9 +7,9 @@ use std::path::Path;
 use super::desired::{named_at, path_of_named};
 use super::load::{Loaded, read};
 use crate::chart::archive::{charts_in, files_of};
-use crate::chart::{CHART_ARCHIVE, ChartSet, Files};
+use crate::chart::{CHART_ARCHIVE, ChartSet, Files, NodeAgent};
 use crate::diagnostic::Failure;
-use crate::topology::{Charts, VersionRule, files};
+use crate::topology::{Charts, Cni, VersionRule, files};
 
 /// How deep below the named folder a chart may lie: Istio's source has one three levels down.
 const DEPTH: usize = 4;
@@ -32,7 +32,12 @@ pub(super) fn charts(loaded: &Loaded) -> Result<ChartSet, Failure> {
     let version = loaded.topology.version();
     let unasked: &[&str] =
         if VersionRule::GatewaySchemaRefusesAll.holds(version) { &["gateway"] } else { &[] };
-    ChartSet::find(found, &version.to_string(), &named.value, unasked).map_err(|error| here(error.failure()))
+    let agent = match loaded.topology.istio.cni.as_ref().map(|cni| cni.value) {
+        Some(Cni::Enabled) => NodeAgent::Wanted,
+        Some(Cni::External) | None => NodeAgent::Unwanted,
+    };
+    ChartSet::find(found, &version.to_string(), &named.value, unasked, agent)
+        .map_err(|error| here(error.failure()))
 }
 
 /// The charts in an archive, or below a folder.

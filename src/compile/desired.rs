@@ -137,6 +137,11 @@ pub enum Done {
     Exists,
     /// Its CustomResourceDefinitions are Established.
     Established,
+    /// The newest form of a DaemonSet runs on all nodes that it is for, be they none.
+    RolledOut {
+        /// The DaemonSet.
+        daemon_set: ObjectRef,
+    },
     /// istiod is available and its webhook has a `caBundle`.
     ControlPlane {
         /// The Deployment.

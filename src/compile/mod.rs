@@ -25,5 +25,5 @@ pub use files::{CompiledFile, files, order_text};
 pub use fill::markers_in;
 pub use hole::{Hole, Minted, NoHole, Output, Value, Values};
 pub use render::Renders;
-pub use units::{PublicFiles, ROOT_DIGEST, compile};
+pub use units::{NODE_AGENT, PublicFiles, ROOT_DIGEST, compile};
 pub use versions::KubeVersions;

@@ -103,7 +103,7 @@ fn documents(objects: &[Object]) -> String {
 impl Release {
     /// Whether what it renders can depend on the cluster's Kubernetes.
     pub(super) fn asks(&self) -> bool {
-        self.chart.of(&self.charts).asks_for_capabilities(&self.values)
+        self.chart.of(&self.charts).is_ok_and(|chart| chart.asks_for_capabilities(&self.values))
     }
 
     /// The release's objects. A hole whose value is unknown goes through the templates as a
@@ -118,7 +118,7 @@ impl Release {
         }
         let stand_ins = stand_ins(&mut values);
         let info = ReleaseInfo::new(&self.name, &self.namespace);
-        let manifests = chart::render(self.chart.of(&self.charts), &values, &info, &self.capabilities)?;
+        let manifests = chart::render(self.chart.of(&self.charts)?, &values, &info, &self.capabilities)?;
         let id = applyset_id(mesh);
         let objects = manifests.into_iter().map(|manifest| {
             let mut object = manifest.object;
@@ -151,11 +151,12 @@ fn each_text_of(object: &mut Object, mut visit: impl FnMut(&mut String)) {
 
 impl ChartName {
     /// The chart of this name.
-    fn of(self, charts: &ChartSet) -> &Chart {
+    fn of(self, charts: &ChartSet) -> Result<&Chart, ChartError> {
         match self {
-            Self::Base => charts.base(),
-            Self::Istiod => charts.istiod(),
-            Self::Gateway => charts.gateway(),
+            Self::Base => Ok(charts.base()),
+            Self::Istiod => Ok(charts.istiod()),
+            Self::Cni => charts.cni(),
+            Self::Gateway => Ok(charts.gateway()),
         }
     }
 }

@@ -9,6 +9,7 @@ mod chart_trees;
 mod charts;
 mod clusters;
 mod clusterz;
+mod cni;
 mod compile;
 mod conformance;
 mod credentials;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::values::Computed;
-use super::{Context, objects};
+use super::{Context, NODE_AGENT, objects};
 use crate::compile::{Content, Done, Hole, Minted};
 use crate::topology::{ChartName, Cluster};
 
@@ -70,5 +70,15 @@ impl Context<'_> {
         computed.set("defaultRevision", if cluster.is_primary() { "default" } else { "" });
         let release = self.release(cluster, ChartName::Base, "istio-base", computed);
         (Content { release: Some(release), objects: Vec::new() }, Done::Established)
+    }
+
+    /// The node agent that redirects the traffic of pods.
+    pub(super) fn cni(&self, cluster: &Cluster) -> (Content, Done) {
+        let mut computed = Computed::default();
+        computed.set("global.tag", self.topology.version().to_string());
+        let release = self.release(cluster, ChartName::Cni, "istio-cni", computed);
+        let content = Content { release: Some(release), objects: Vec::new() };
+        let daemon_set = self.in_mesh_namespace("apps", "DaemonSet", NODE_AGENT);
+        (content, Done::RolledOut { daemon_set })
     }
 }

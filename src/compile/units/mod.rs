@@ -20,6 +20,10 @@ use crate::topology::{Cluster, Entrance, Root, Topology};
 /// The annotation of istiod's pods that changes with the root of trust, so that they start anew with it.
 pub const ROOT_DIGEST: &str = "checksum/cacerts-root";
 
+/// The DaemonSet of Istio's node agent, whose name its chart fixes
+/// (manifests/charts/istio-cni/templates/daemonset.yaml, 1.24 to 1.31).
+pub const NODE_AGENT: &str = "istio-cni-node";
+
 /// Texts of the public files that the topology names (`apiServer.ca`), by the path that it names.
 ///
 /// Key files are never among them.
@@ -65,6 +69,7 @@ impl Context<'_> {
             UnitKind::Namespace => self.namespace(cluster),
             UnitKind::Trust => self.trust(cluster),
             UnitKind::Base => self.base(cluster),
+            UnitKind::Cni => self.cni(cluster),
             UnitKind::ControlPlane if cluster.is_primary() => self.primary(cluster),
             UnitKind::ControlPlane => self.remote(cluster),
             UnitKind::EastWestGateway => self.gateway(cluster),

@@ -8,7 +8,7 @@ use crate::topology::codes::{
     CHARTS_UNSUPPORTED, ISTIO_VERSION_MALFORMED, ISTIO_VERSION_UNKNOWN, VALUE_UNKNOWN,
 };
 use crate::topology::{
-    Charts, Dns, Istio, IstioVersion, KNOWN_VERSIONS, Mesh, Mtls, NamespaceName, Platform, Profile,
+    Charts, Cni, Dns, Istio, IstioVersion, KNOWN_VERSIONS, Mesh, Mtls, NamespaceName, Platform, Profile,
     ReleaseValues, VersionFault, keys,
 };
 
@@ -41,9 +41,10 @@ pub(super) fn istio<'n>(entry: &'n Entry, reader: &mut Reader) -> (Istio, Layer<
     let charts = charts(&fields, reader);
     let profile = reader.word(&fields, "profile", &Profile::ALL);
     let platform = reader.word(&fields, "platform", &Platform::ALL);
+    let cni = reader.word(&fields, "cni", &Cni::ALL);
     let layer = fields.entry("values").map(|entry| values::layer(entry, reader)).unwrap_or_default();
     let values: ReleaseValues = values::Shared::of(&[&layer]).release_values();
-    (Istio { version, charts, profile, platform, values }, layer)
+    (Istio { version, charts, profile, platform, cni, values }, layer)
 }
 
 fn version(node: &Node, reader: &mut Reader) -> Option<Spanned<IstioVersion>> {
