@@ -156,6 +156,7 @@ async fn is_ready(
         Done::Installed(_) => Whose::Others,
         Done::Exists
         | Done::Established
+        | Done::RolledOut { .. }
         | Done::ControlPlane { .. }
         | Done::Gateway { .. }
         | Done::Address { .. }
@@ -180,6 +181,7 @@ fn conditioned(step: &Step, desired: &DesiredUnit) -> Vec<ObjectRef> {
             .map(|change| change.object.clone())
             .collect(),
         Done::Established
+        | Done::RolledOut { .. }
         | Done::ControlPlane { .. }
         | Done::Installed(_)
         | Done::Gateway { .. }

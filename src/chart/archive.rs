@@ -20,10 +20,28 @@ const MOST_BYTES: u64 = 64 << 20;
 /// The most files and folders that it may hold.
 const MOST_ENTRIES: usize = 10_000;
 
+/// What archives may still unpack to. A chart's own archives share one, so that no number of them is more.
+#[derive(Debug)]
+pub(super) struct Room {
+    bytes: u64,
+    entries: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { bytes: MOST_BYTES, entries: MOST_ENTRIES }
+    }
+}
+
 /// The files of a .tgz; the error says what is wrong with it.
 pub fn files_of(bytes: &[u8]) -> Result<Files, String> {
+    files_within(bytes, &mut Room::default())
+}
+
+/// The files of a .tgz, as far as there is room for them.
+pub(super) fn files_within(bytes: &[u8], room: &mut Room) -> Result<Files, String> {
     let mut unpacked = Vec::new();
-    let most = MOST_BYTES + 1;
+    let most = room.bytes + 1;
     MultiGzDecoder::new(bytes)
         .take(most)
         .read_to_end(&mut unpacked)
@@ -31,13 +49,15 @@ pub fn files_of(bytes: &[u8]) -> Result<Files, String> {
     if unpacked.len() as u64 == most {
         return Err(format!("it holds more than {MOST_BYTES} bytes"));
     }
+    room.bytes -= unpacked.len() as u64;
     let mut files = Files::new();
     let mut archive = Archive::new(unpacked.as_slice());
     let broken = |error: std::io::Error| format!("it is no whole tar file: {error}");
-    for (count, entry) in archive.entries().map_err(broken)?.enumerate() {
-        if count == MOST_ENTRIES {
-            return Err(format!("it holds more than {MOST_ENTRIES} files and folders"));
-        }
+    for entry in archive.entries().map_err(broken)? {
+        room.entries = room
+            .entries
+            .checked_sub(1)
+            .ok_or_else(|| format!("it holds more than {MOST_ENTRIES} files and folders"))?;
         let mut entry = entry.map_err(broken)?;
         let path = path_of(&entry)?;
         match entry.header().entry_type() {

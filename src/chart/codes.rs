@@ -27,15 +27,19 @@ pub(super) static FILES: Code = Code {
     name: "chart-files",
     summary: "the files are not a chart that can be rendered here",
     page: "\
-A chart is a folder with a `Chart.yaml` (a name, an `apiVersion` of `v1` or `v2`), usually a
-`values.yaml`, and templates in `templates/`. Something of this is missing, cannot be read, or is of
-a kind that the built-in renderer does not take: a chart with subcharts (`charts/`, `dependencies`)
-and a library chart are refused rather than rendered in part.
+A chart is a folder with a `Chart.yaml` (a name, a version, an `apiVersion` of `v1` or `v2`), usually
+a `values.yaml`, and templates in `templates/`. Something of this is missing, cannot be read, or is of
+a kind that is not installed by itself: a library chart lends its templates to others.
 
-Istio's own charts (base, istiod, gateway, cni, ztunnel) are all of the plain kind. `istio.charts: {path: DIR}`
-takes `base`, `istiod` and `gateway` from there, each a folder or a .tgz file, by the name and the version in
-its `Chart.yaml`: the version has to be `istio.version`, or `1.0.0`, which Istio's source has in the place of
-one. Check that the path names the folder that they are in, and that the download was complete.
+Subcharts lie in `charts/`, as folders or .tgz files. Each that `dependencies` names has to be there,
+whatever its condition says: `helm dependency build` fetches what is missing. Where two would do for
+one dependency, or two have one name, the chart is refused rather than rendered by chance: an alias or
+an exact version tells them apart.
+
+Istio's own charts have no subcharts. `istio.charts: {path: DIR}` takes `base`, `istiod` and `gateway` from
+there, and `cni` where `istio.cni` is enabled, each a folder or a .tgz file, by the name and the version in its
+`Chart.yaml`: the version has to be `istio.version`, or `1.0.0`, which Istio's source has in the place of one.
+Check that the path names the folder that they are in, and that the download was complete.
 `stolos vendor` takes them from a repository or a registry, and pins them:
 
     istio: { version: 1.30.3, charts: { repo: https://istio-release.storage.googleapis.com/charts } }

@@ -47,6 +47,8 @@ pub struct Call {
 pub enum Fault {
     /// The files are not a chart that can be rendered here.
     NotAChart(String),
+    /// An archive among the files is broken, or holds what no chart may hold.
+    Archive(String),
     /// A template breaks the language's grammar.
     Syntax(String),
     /// A template calls a function that is not implemented here.
@@ -85,6 +87,8 @@ pub enum Limit {
     Document(usize),
     /// Bytes of one file of a chart.
     File(usize),
+    /// Charts inside of a chart, each alias counted.
+    Charts(usize),
 }
 
 impl fmt::Display for ChartError {
@@ -113,9 +117,11 @@ impl fmt::Display for Place {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAChart(what) | Self::Syntax(what) | Self::Template(what) | Self::Yaml(what) => {
-                f.write_str(what)
-            }
+            Self::NotAChart(what)
+            | Self::Archive(what)
+            | Self::Syntax(what)
+            | Self::Template(what)
+            | Self::Yaml(what) => f.write_str(what),
             Self::FunctionUnknown(name) => write!(f, "function `{name}` is not implemented"),
             Self::FunctionRefused { name, reason } => write!(f, "function `{name}` is refused: {reason}"),
             Self::Refuses(words) => f.write_str(words.trim()),
@@ -134,6 +140,7 @@ impl fmt::Display for Limit {
             Self::Nesting(most) => write!(f, "a value is nested more than {most} levels deep"),
             Self::Document(most) => write!(f, "a rendered document has more than {most} bytes"),
             Self::File(most) => write!(f, "a file of the chart has more than {most} bytes"),
+            Self::Charts(most) => write!(f, "the chart has more than {most} charts inside of it"),
         }
     }
 }
@@ -153,6 +160,7 @@ impl ChartError {
     pub fn code(&self) -> &'static Code {
         match &self.fault {
             Fault::NotAChart(_) => &codes::FILES,
+            Fault::Archive(_) => &codes::ARCHIVE,
             Fault::Syntax(_) | Fault::Template(_) => &codes::TEMPLATE,
             Fault::FunctionUnknown(_) => &codes::FUNCTION_UNKNOWN,
             Fault::FunctionRefused { .. } => &codes::FUNCTION_REFUSED,

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use super::error::{Call, Fault, Limit, Place};
 use super::function::{Function, Run};
-use super::memo::Memo;
 use super::meter::{MOST_DEPTH, Meter};
 use super::template::{
     Binds, Body, Branch, Command, Compiled, Expr, Literal, Offset, Pipe, Range, Source, Step, Template,
@@ -70,9 +69,10 @@ struct Scene<'s> {
 }
 
 impl<'c> Machine<'c> {
-    pub(super) fn new(templates: &'c Templates, memo: Arc<Memo>) -> Self {
+    /// A machine whose work counts on top of what the meter has counted.
+    pub(super) fn new(templates: &'c Templates, meter: Meter) -> Self {
         Self {
-            meter: Meter::new(memo),
+            meter,
             templates,
             overlays: Vec::new(),
             compiled: HashMap::new(),

@@ -6,11 +6,12 @@ use serde_json::Value as Json;
 
 use crate::document::yaml::{Limits, Schema, parse_all};
 use crate::document::{Entry, Kind, Node, SourceId};
-use crate::object::Object;
+use crate::object::{Object, ObjectRef};
 
 use super::error::{ChartError, Fault, Limit, Place};
 use super::memo::Memo;
 use super::meter::MOST_DOCUMENT;
+use super::tree::Tree;
 use super::value::Text;
 
 /// One rendered document.
@@ -78,31 +79,70 @@ fn install_order(kind: &str) -> (usize, &str) {
     }
 }
 
-/// Splits, reads, checks and sorts what the templates wrote.
-pub(super) fn manifests(
-    chart: &str,
-    written: BTreeMap<Text, Written>,
-    memo: &Memo,
-) -> Result<Vec<Manifest>, ChartError> {
-    let mut manifests = Vec::new();
-    let mut seen: HashMap<crate::object::ObjectRef, String> = HashMap::new();
-    for (template, written) in written {
-        if template.ends_with("NOTES.txt") {
-            continue;
+/// The manifests of one rendering, gathered in helm's order.
+pub(super) struct Manifests<'c> {
+    pub(super) all: Vec<Manifest>,
+    seen: HashMap<ObjectRef, usize>,
+    chart: &'c str,
+    memo: &'c Memo,
+}
+
+/// Where a text comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// A `crds` folder: nothing of it is a hook.
+    Definitions,
+    /// A template.
+    Template,
+}
+
+impl<'c> Manifests<'c> {
+    pub(super) fn new(chart: &'c str, memo: &'c Memo) -> Self {
+        Self { all: Vec::new(), seen: HashMap::new(), chart, memo }
+    }
+
+    /// Takes what the `crds` folders of a tree hold, as it is: installed before everything else, in helm's order.
+    pub(super) fn take_definitions(&mut self, tree: &Tree<'_>) -> Result<(), ChartError> {
+        let mut waiting = vec![Tree::ROOT];
+        while let Some(node) = waiting.pop() {
+            let folder = tree.full_path(node);
+            for definition in &tree.part(node).definitions {
+                let template = format!("{folder}/{}", definition.path);
+                self.take(Origin::Definitions, &template, &definition.file, &definition.text)?;
+            }
+            waiting.extend(tree.children(node).iter().rev());
         }
-        for document in documents(&written.text) {
+        Ok(())
+    }
+
+    /// Takes what the templates wrote: split, read, checked and sorted.
+    pub(super) fn take_written(&mut self, written: BTreeMap<Text, Written>) -> Result<(), ChartError> {
+        let before = self.all.len();
+        for (template, Written { text, source }) in written {
+            if !template.ends_with("NOTES.txt") {
+                self.take(Origin::Template, &template, &source, &text)?;
+            }
+        }
+        self.all[before..]
+            .sort_by(|a, b| install_order(a.object.kind()).cmp(&install_order(b.object.kind())));
+        Ok(())
+    }
+
+    fn take(&mut self, origin: Origin, template: &str, source: &str, text: &str) -> Result<(), ChartError> {
+        for document in documents(text) {
             let at = |offset: usize, fault: Fault| {
-                let before = &written.text[..(document.start + offset).min(written.text.len())];
+                let before = &text[..(document.start + offset).min(text.len())];
                 let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
                 let line = u32::try_from(line).unwrap_or(u32::MAX);
-                let place = Place { file: written.source.to_string(), line, column: 0 };
-                ChartError::at(chart, place, fault)
+                let place = Place { file: source.to_owned(), line, column: 0 };
+                ChartError::at(self.chart, place, fault)
             };
-            let Some(value) = value_of(document.text, memo).map_err(|(offset, fault)| at(offset, fault))?
+            let Some(value) =
+                value_of(document.text, self.memo).map_err(|(offset, fault)| at(offset, fault))?
             else {
                 continue;
             };
-            if is_hook(&value) {
+            if origin == Origin::Template && is_hook(&value) {
                 continue;
             }
             if let Some(odd) = odd_annotations(&value) {
@@ -111,18 +151,20 @@ pub(super) fn manifests(
             let object = Object::from_value(value)
                 .map_err(|error| at(0, Fault::Yaml(format!("a rendered document is no object: {error}"))))?;
             let reference = object.reference();
-            if let Some(first) = seen.insert(reference.clone(), template.to_string()) {
-                return Err(at(0, Fault::Yaml(format!("{reference} is rendered twice, first by {first}"))));
+            if let Some(first) = self.seen.get(&reference) {
+                let first = &self.all[*first];
+                // Two aliases of one chart have the same definitions, of which helm installs the first.
+                if origin == Origin::Definitions && first.object == object {
+                    continue;
+                }
+                let what = format!("{reference} is rendered twice, first by {}", first.template);
+                return Err(at(0, Fault::Yaml(what)));
             }
-            manifests.push(Manifest {
-                template: template.to_string(),
-                text: document.text.to_owned(),
-                object,
-            });
+            self.seen.insert(reference, self.all.len());
+            self.all.push(Manifest { template: template.to_owned(), text: document.text.to_owned(), object });
         }
+        Ok(())
     }
-    manifests.sort_by(|a, b| install_order(a.object.kind()).cmp(&install_order(b.object.kind())));
-    Ok(manifests)
 }
 
 /// One document of a rendered text.

@@ -16,6 +16,8 @@ pub(super) const MOST_DEPTH: u32 = 250;
 pub(super) const MOST_NESTING: usize = 128;
 /// Bytes of one rendered document.
 pub(super) const MOST_DOCUMENT: usize = 8 << 20;
+/// Charts in one rendering: subcharts, each as often as an alias makes another of it.
+pub(super) const MOST_CHARTS: usize = 1_000;
 /// Bytes of one file of a chart.
 pub(super) const MOST_FILE: usize = 16 << 20;
 

@@ -8,15 +8,17 @@
 //! empty text.
 //!
 //! In order: [`archive`] unpacks and [`ChartSet::find`] picks the charts of
-//! one Istio; [`Chart::load`] reads files and compiles templates; [`render`]
-//! merges values (`values`), runs templates (`machine`, with `value` and
-//! `function`) and reads their output again (`manifest`).
+//! one Istio; [`Chart::load`] reads files and compiles templates, subcharts
+//! included (`part`); [`render`] takes the subcharts that the values want
+//! (`tree`), merges values (`values`), runs templates (`machine`, with `value`
+//! and `function`) and reads their output again (`manifest`).
 
 pub mod embedded;
 
 pub mod archive;
 mod capabilities;
 mod codes;
+mod dependency;
 mod error;
 mod function;
 mod ignore;
@@ -28,10 +30,12 @@ mod manifest;
 mod memo;
 mod metadata;
 mod meter;
+mod part;
 mod render;
 mod schema;
 mod set;
 mod template;
+mod tree;
 mod value;
 mod values;
 
@@ -42,7 +46,7 @@ pub use input::{Capabilities, KubeVersion, Operation, ReleaseInfo};
 pub use load::Chart;
 pub use manifest::Manifest;
 pub use render::render;
-pub use set::ChartSet;
+pub use set::{ChartSet, NodeAgent};
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::error::{ChartError, Fault};
-use super::load::at_file;
+use super::part::Home;
 
 const FILE: &str = "values.schema.json";
 const MOST_LEVELS: usize = 64;
@@ -39,18 +39,18 @@ const NOT_IMPLEMENTED: &[&str] = &[
 ];
 
 impl Schema {
-    pub(super) fn read(chart: &str, text: &str) -> Result<Self, ChartError> {
-        let refused = |what: String| at_file(chart, FILE, Fault::NotAChart(what));
+    pub(super) fn read(home: &Home, text: &str) -> Result<Self, ChartError> {
+        let refused = |what: String| home.fault(FILE, Fault::NotAChart(what));
         let root: Value = serde_json::from_str(text).map_err(|error| refused(error.to_string()))?;
         known(&root, &root).map_err(refused)?;
         Ok(Self(root))
     }
 
-    /// Checks values, collecting what is wrong with them.
-    pub(super) fn check(&self, values: &Value) -> Result<(), Vec<String>> {
+    /// What is wrong with values that stand at a path of the whole, which is empty for the whole itself.
+    pub(super) fn faults(&self, values: &Value, path: &str) -> Vec<String> {
         let mut faults = Vec::new();
-        self.one(&self.0, values, "", 0, &mut faults);
-        if faults.is_empty() { Ok(()) } else { Err(faults) }
+        self.one(&self.0, values, path, 0, &mut faults);
+        faults
     }
 
     fn fits(&self, schema: &Value, value: &Value, level: usize) -> bool {

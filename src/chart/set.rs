@@ -8,19 +8,33 @@ use sha2::{Digest, Sha256};
 
 use super::embedded;
 use super::error::ChartError;
-use super::load::{digest_text, not_a_chart};
+use super::load::digest_text;
+use super::part::not_a_chart;
 use super::{Chart, Files};
 
 /// The charts that a mesh takes. Cheap to clone.
 #[derive(Clone)]
 pub struct ChartSet {
     charts: Arc<[Arc<Chart>; 3]>,
+    cni: Option<Arc<Chart>>,
     label: Arc<str>,
     digest: Arc<str>,
 }
 
 /// The charts by name, in the order in which [`ChartSet`] holds them.
 const NAMES: [&str; 3] = ["base", "istiod", "gateway"];
+
+/// The chart of the node agent, which not every mesh has.
+const CNI: &str = "cni";
+
+/// Whether a mesh takes the chart of the node agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeAgent {
+    /// It has to be there.
+    Wanted,
+    /// It is not looked for.
+    Unwanted,
+}
 
 /// What Istio's source says instead of a version: its release builder puts the version there
 /// (`manifests/charts/*/Chart.yaml`, 1.24 to 1.31).
@@ -29,7 +43,7 @@ const UNRELEASED: &str = "1.0.0";
 impl ChartSet {
     /// Those in the binary.
     pub fn embedded() -> Self {
-        Self::new([embedded::base(), embedded::istiod(), embedded::gateway()], "embedded charts")
+        Self::new([embedded::base(), embedded::istiod(), embedded::gateway()], None, "embedded charts")
     }
 
     /// Takes the charts of an Istio version out of what was found in `place`, each with the path of its folder.
@@ -42,10 +56,16 @@ impl ChartSet {
         version: &str,
         place: &str,
         unasked: &[&str],
+        agent: NodeAgent,
     ) -> Result<Self, ChartError> {
+        let cni: &[&'static str] = match agent {
+            NodeAgent::Wanted => &[CNI],
+            NodeAgent::Unwanted => &[],
+        };
+        let wanted = || NAMES.iter().chain(cni).copied();
         let mut by_name: BTreeMap<&str, Vec<(String, Chart)>> = BTreeMap::new();
         for (path, files) in found {
-            let Some(name) = NAMES.iter().find(|name| is_called(&files, name)) else { continue };
+            let Some(name) = wanted().find(|name| is_called(&files, name)) else { continue };
             by_name.entry(name).or_default().push((path, Chart::load(files)?));
         }
         let mut take = |name: &'static str| -> Result<Arc<Chart>, ChartError> {
@@ -74,13 +94,17 @@ impl ChartSet {
             }
         };
         let charts = [take(NAMES[0])?, take(NAMES[1])?, take(NAMES[2])?];
-        Ok(Self::new(charts, format!("charts of {place}")))
+        let cni = match agent {
+            NodeAgent::Wanted => Some(take(CNI)?),
+            NodeAgent::Unwanted => None,
+        };
+        Ok(Self::new(charts, cni, format!("charts of {place}")))
     }
 
-    fn new(charts: [Arc<Chart>; 3], label: impl Into<Arc<str>>) -> Self {
+    fn new(charts: [Arc<Chart>; 3], cni: Option<Arc<Chart>>, label: impl Into<Arc<str>>) -> Self {
         let mut hash = Sha256::new();
-        charts.iter().for_each(|chart| hash.update(chart.digest()));
-        Self { charts: Arc::new(charts), label: label.into(), digest: digest_text(hash).into() }
+        charts.iter().chain(&cni).for_each(|chart| hash.update(chart.digest()));
+        Self { charts: Arc::new(charts), cni, label: label.into(), digest: digest_text(hash).into() }
     }
 
     /// CRDs and the reader account.
@@ -96,6 +120,13 @@ impl ChartSet {
     /// The gateway.
     pub fn gateway(&self) -> &Chart {
         &self.charts[2]
+    }
+
+    /// The node agent; an error where it was not looked for.
+    pub fn cni(&self) -> Result<&Chart, ChartError> {
+        let lacking =
+            || ChartError::of_chart(CNI, not_a_chart(format!("{} have no chart of this name", self.label)));
+        self.cni.as_deref().ok_or_else(lacking)
     }
 
     /// What they are called beside the mesh: `embedded charts`.
@@ -147,7 +178,8 @@ mod tests {
     }
 
     fn of(charts: &[(&str, &str, &str)]) -> Result<ChartSet, String> {
-        ChartSet::find(found(charts), "1.30.3", "vendor", &[]).map_err(|error| error.to_string())
+        ChartSet::find(found(charts), "1.30.3", "vendor", &[], NodeAgent::Unwanted)
+            .map_err(|error| error.to_string())
     }
 
     #[test]

@@ -7,7 +7,8 @@ use super::desired::desired_offline;
 use super::folder::{self, FolderError};
 use super::load::{TopologyPath, load};
 use super::{Exit, Stop, Terminal, codes};
-use crate::compile::{self, CompiledFile, Desired};
+use crate::chart::Capabilities;
+use crate::compile::{self, CompiledFile, Desired, KubeVersions};
 use crate::diagnostic::{Failure, listed};
 use crate::topology::files;
 use crate::validate::Use;
@@ -31,12 +32,23 @@ pub(super) struct Args {
     /// Write nothing, and exit with 1 where the folder differs from what would be written
     #[arg(long)]
     check: bool,
+    /// The Kubernetes that charts are told of, in every cluster: 1.33, v1.33.1 [default: 1.33.0]
+    ///
+    /// Only a chart that asks for it comes out otherwise: of Istio's own, cni. plan and apply ask each cluster for
+    /// its own. As in helm template, what stands behind the numbers (-gke.100) is left out.
+    #[arg(long, value_name = "VERSION", value_parser = kube_version)]
+    kube_version: Option<Capabilities>,
+}
+
+fn kube_version(text: &str) -> Result<Capabilities, String> {
+    Capabilities::of_kubernetes(text).ok_or_else(|| "it is written 1.33 or v1.33.1".to_owned())
 }
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Stop> {
     let loaded = load(args.topology.one()?, Use::Offline)?;
     loaded.warn(terminal);
-    let desired = desired_offline(&loaded, terminal)?;
+    let versions = args.kube_version.clone().map_or_else(KubeVersions::default, KubeVersions::everywhere);
+    let desired = desired_offline(&loaded, terminal)?.on(&versions);
     let files = match args.values {
         true => values(&desired, terminal),
         false => compile::files(&desired).map_err(|error| error.failure())?,

@@ -15,8 +15,8 @@ use super::desired::{desired, read_named};
 use super::load::{Loaded, load};
 use super::{Stop, Terminal};
 use crate::chart::ChartSet;
-use crate::cluster::{Cluster, Trust, dry_runs, greet, look_into, survey};
-use crate::compile::Desired;
+use crate::cluster::{Cluster, Trust, dry_runs, greet, kube_versions, look_into, survey};
+use crate::compile::{Desired, KubeVersions};
 use crate::diagnostic::{Failure, lasting};
 use crate::object::Sensitive;
 use crate::plan::{self, Conflicts, Inputs, Live, Mode, Plan, Reading};
@@ -49,6 +49,8 @@ pub(super) struct Mesh {
     pub(super) desired: Desired,
     /// The doors to its clusters.
     pub(super) clusters: BTreeMap<ClusterName, Cluster>,
+    /// Clusters whose charts ask for their Kubernetes, and that did not say: nothing is known of what they are to have.
+    unversioned: BTreeMap<ClusterName, Failure>,
     sandbox: Option<Simulated>,
 }
 
@@ -91,7 +93,10 @@ impl Mesh {
             }
             None => (reach.contexts(&desired.clusters).await.map_err(Stop::Failures)?, None),
         };
-        Ok(Self { loaded, charts, desired, clusters, sandbox })
+        let asked = desired.asking().iter().filter_map(|name| clusters.get(name).cloned()).collect();
+        let (said, unversioned) = kube_versions(asked).await;
+        let desired = desired.on(&KubeVersions::of_clusters(said));
+        Ok(Self { loaded, charts, desired, clusters, unversioned, sandbox })
     }
 
     /// Says what is doubtful about the topology, and about the way to its clusters.
@@ -115,8 +120,11 @@ impl Mesh {
         &self,
         mode: Mode,
         conflicts: Conflicts,
-        unknown: BTreeMap<ClusterName, Failure>,
+        mut unknown: BTreeMap<ClusterName, Failure>,
     ) -> Result<Outlook, Stop> {
+        for (name, why) in &self.unversioned {
+            unknown.entry(name.clone()).or_insert_with(|| why.clone());
+        }
         let root_certificate = match &self.loaded.topology.root.as_ref().map(|root| &root.value) {
             Some(Root::Files { certificate, .. }) => Some(read_named(&self.loaded.sources, certificate)?),
             Some(Root::Generate { .. } | Root::Istiod) | None => None,

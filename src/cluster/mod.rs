@@ -32,7 +32,7 @@ pub use codes::CODES;
 pub use dry_run::dry_runs;
 pub use error::{ClusterError, Fault, FieldCause};
 pub use request::Request;
-pub use survey::{Greeted, greet, look_into, survey};
+pub use survey::{Greeted, greet, kube_versions, look_into, survey};
 pub(crate) use together::together;
 pub use transport::{ContextError, Limits, TransportError, Trust};
 pub use verbs::{ApplyOptions, Cluster, Deleted, FIELD_MANAGER, Listing, Write};

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cluster, ClusterError, Fault, Selection, together};
+use crate::chart::KubeVersion;
 use crate::compile::{MeshFacts, PART_OF, applyset_id};
 use crate::diagnostic::Failure;
 use crate::object::{GroupKind, Object, ObjectRef};
@@ -36,6 +37,25 @@ pub async fn greet(clusters: &BTreeMap<ClusterName, Cluster>) -> Greeted {
         })
         .collect();
     Greeted(together(CLUSTERS, asks).await)
+}
+
+/// Asks clusters for their Kubernetes: what each said, and why it did not.
+pub async fn kube_versions(
+    clusters: Vec<Cluster>,
+) -> (BTreeMap<ClusterName, KubeVersion>, BTreeMap<ClusterName, Failure>) {
+    let asks: Vec<_> = clusters
+        .into_iter()
+        .map(|cluster| async move { (cluster.name().clone(), cluster.kube_version().await) })
+        .collect();
+    let mut said = BTreeMap::new();
+    let mut silent = BTreeMap::new();
+    for (name, answer) in together(CLUSTERS, asks).await {
+        match answer {
+            Ok(version) => drop(said.insert(name, version)),
+            Err(error) => drop(silent.insert(name, error.failure())),
+        }
+    }
+    (said, silent)
 }
 
 /// Reads, side by side, the objects that a plan asks for.

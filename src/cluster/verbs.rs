@@ -13,6 +13,7 @@ use super::patience::{self, Hope, Patience};
 use super::status::{self, Privacy};
 use super::transport::Call;
 use super::{ClusterError, Fault, Request, Transport, TransportError, Trust, Watch};
+use crate::chart::KubeVersion;
 use crate::object::{GroupKind, KindInfo, Object, ObjectRef};
 use crate::plan::Conflicts;
 use crate::topology::ClusterName;
@@ -134,13 +135,14 @@ impl Cluster {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// The version of its API server: `v1.33.1`.
-    pub async fn server_version(&self) -> Result<String, ClusterError> {
+    /// The version of its API server, word for word: `v1.33.1-gke.100`.
+    pub async fn kube_version(&self) -> Result<KubeVersion, ClusterError> {
         let asked = Asked::open(Request::Discover, "its version", "version");
         let body = self.ask(&asked, get("/version".to_owned())).await?;
-        match body["gitVersion"].as_str() {
-            Some(version) => Ok(status::clean(version)),
-            None => Err(self.error(&asked, 1, Fault::Unintelligible("no gitVersion".to_owned()))),
+        let text = |key: &str| body[key].as_str().map(status::clean);
+        match (text("gitVersion"), text("major"), text("minor")) {
+            (Some(version), Some(major), Some(minor)) => Ok(KubeVersion { version, major, minor }),
+            _ => Err(self.error(&asked, 1, Fault::Unintelligible("it names no version".to_owned()))),
         }
     }
 

@@ -40,6 +40,8 @@ pub enum Look {
     Established,
     /// It is a Deployment, available in its newest form.
     Available,
+    /// It is a DaemonSet that runs in its newest form on every node that it is for.
+    RolledOut,
     /// Its chart is of this version, as far as its labels say.
     Version(IstioVersion),
     /// A value in it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{Awaited, Renders};
-use crate::chart::ChartSet;
+use crate::chart::{Capabilities, ChartSet};
 use crate::graph::{Edge, Unit};
 use crate::object::{Object, ObjectRef};
 use crate::topology::{ChartName, ClusterName, IstioVersion, NetworkName, Rollout, UnitName};
@@ -136,6 +136,8 @@ pub struct Release {
     pub namespace: String,
     /// The values over the chart's defaults. Holes stand in their texts as markers.
     pub values: Arc<Map<String, Value>>,
+    /// What its templates are told of the cluster.
+    pub capabilities: Arc<Capabilities>,
     /// The renders that it shares with the other releases of its compilation.
     pub renders: Renders,
 }
@@ -147,6 +149,11 @@ pub enum Done {
     Exists,
     /// Its CustomResourceDefinitions are Established.
     Established,
+    /// The newest form of a DaemonSet runs on all nodes that it is for, be they none.
+    RolledOut {
+        /// The DaemonSet.
+        daemon_set: ObjectRef,
+    },
     /// istiod is available and its webhook has a `caBundle`.
     ControlPlane {
         /// The Deployment.

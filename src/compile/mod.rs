@@ -3,6 +3,8 @@
 //! Pure, and blind to live state: where a value does not exist yet, a
 //! [`Hole`] stands. [`Desired::fill`] puts values in their place. The same
 //! topology gives the same bytes, in whatever order its keys were written.
+//! Where a chart asks for a cluster's Kubernetes, that is handed in
+//! ([`KubeVersions`]), and never read here.
 
 mod applyset;
 mod awaited;
@@ -14,6 +16,7 @@ mod hole;
 mod render;
 mod units;
 mod values;
+mod versions;
 
 pub use applyset::{PART_OF, applyset_id, parent_name};
 pub use awaited::{Awaited, Demand, Look, Place};
@@ -25,6 +28,7 @@ pub use files::{CompiledFile, files, order_text};
 pub use fill::markers_in;
 pub use hole::{Hole, Minted, NoHole, Output, Value, Values};
 pub use render::Renders;
-pub use units::{PublicFiles, ROOT_DIGEST, compile};
+pub use units::{NODE_AGENT, PublicFiles, ROOT_DIGEST, compile};
 use values::shell_word;
 pub use values::values_files;
+pub use versions::KubeVersions;

@@ -2,22 +2,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::{Map, Value as Json};
 
 use super::applyset::{PART_OF, applyset_id};
 use super::fill::{each_text, fill_tree, holes_of};
 use super::{CompileError, DesiredUnit, Hole, Installer, MeshFacts, Release, Values};
-use crate::chart::{self, Capabilities, Chart, ChartError, ChartSet, ReleaseInfo};
+use crate::chart::{self, Chart, ChartError, ChartSet, ReleaseInfo};
 use crate::document::emit::to_yaml;
 use crate::object::Object;
 use crate::topology::ChartName;
-
-/// What `.Capabilities` says to the charts. None of these branches on it, in no Istio from 1.24 to 1.31: what does is
-/// Istio's chart `cni`, which a mesh does not take.
-static CAPABILITIES: LazyLock<Capabilities> =
-    LazyLock::new(|| Capabilities::of_kubernetes("1.33.0").expect("a version of Kubernetes"));
 
 /// The renders of one compilation, by chart, release and values: clusters that ask
 /// for the same share one.
@@ -120,18 +115,24 @@ fn documents(objects: &[Object]) -> String {
 }
 
 impl Release {
+    /// Whether what it renders can depend on the cluster's Kubernetes.
+    pub(super) fn asks(&self) -> bool {
+        self.chart.of(&self.charts).is_ok_and(|chart| chart.asks_for_capabilities(&self.values))
+    }
+
     /// The release's objects. A hole whose value is unknown goes through the templates as a
     /// stand-in of its kind, since they branch on it, and comes out as its marker again.
     fn render(&self, mesh: &MeshFacts, known: &Values) -> Result<Arc<Render>, ChartError> {
         let mut values = Json::Object(Map::clone(&self.values));
         fill_tree(&mut values, &known.public());
-        let key = format!("{:?} {} {} {values}", self.chart, self.name, self.namespace);
+        let version = if self.asks() { self.capabilities.kube_version.version.as_str() } else { "any" };
+        let key = format!("{:?} {} {} {version} {values}", self.chart, self.name, self.namespace);
         if let Some(render) = self.renders.lock().get(&key) {
             return Ok(Arc::clone(render));
         }
         let stand_ins = stand_ins(&mut values);
         let info = ReleaseInfo::new(&self.name, &self.namespace);
-        let manifests = chart::render(self.chart.of(&self.charts), &values, &info, &CAPABILITIES)?;
+        let manifests = chart::render(self.chart.of(&self.charts)?, &values, &info, &self.capabilities)?;
         let id = applyset_id(mesh);
         let objects = manifests.into_iter().map(|manifest| {
             let mut object = manifest.object;
@@ -164,11 +165,12 @@ fn each_text_of(object: &mut Object, mut visit: impl FnMut(&mut String)) {
 
 impl ChartName {
     /// The chart of this name.
-    fn of(self, charts: &ChartSet) -> &Chart {
+    fn of(self, charts: &ChartSet) -> Result<&Chart, ChartError> {
         match self {
-            Self::Base => charts.base(),
-            Self::Istiod => charts.istiod(),
-            Self::Gateway => charts.gateway(),
+            Self::Base => Ok(charts.base()),
+            Self::Istiod => Ok(charts.istiod()),
+            Self::Cni => charts.cni(),
+            Self::Gateway => Ok(charts.gateway()),
         }
     }
 }

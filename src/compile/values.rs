@@ -41,7 +41,7 @@ fn file(desired: &Desired, cluster: &ClusterName, release: &Release) -> Compiled
         ChartName::Gateway if VersionRule::GatewaySchemaRefusesAll.holds(version) => {
             " --skip-schema-validation"
         }
-        ChartName::Base | ChartName::Istiod | ChartName::Gateway => "",
+        ChartName::Base | ChartName::Cni | ChartName::Istiod | ChartName::Gateway => "",
     };
     let mut text = format!(
         "# Release {name} in namespace {namespace} of {cluster}: chart {chart} {version}.\n\

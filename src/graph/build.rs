@@ -14,7 +14,7 @@ use petgraph::visit::EdgeRef;
 
 use super::{Unit, UnitKind};
 use crate::diagnostic::{Code, Failure};
-use crate::topology::{Cluster, ClusterName, Entrance, Expose, Root, Topology};
+use crate::topology::{Cluster, ClusterName, Cni, Entrance, Expose, Root, Topology};
 
 pub(super) static DEPENDENCY_CYCLE: Code = Code {
     name: "dependency-cycle",
@@ -44,6 +44,8 @@ pub enum Reason {
     NeedsRights,
     /// Pods are injected by the webhook.
     NeedsInjection,
+    /// Injected pods begin once the node agent has redirected their traffic.
+    NeedsRedirection,
     /// The address of the gateway goes into the remote's objects.
     NeedsAddress,
     /// The way in must be open before the first proxy uses it.
@@ -67,6 +69,7 @@ impl fmt::Display for Reason {
             Self::NeedsKinds => "its kinds are defined there",
             Self::NeedsRights => "the reader account gets its rights there",
             Self::NeedsInjection => "pods are injected by it",
+            Self::NeedsRedirection => "injected pods begin only where it redirects their traffic",
             Self::NeedsAddress => "its address goes into the remote's objects",
             Self::NeedsExposure => "remotes reach istiod through it",
             Self::ConfiguresGateway => "it configures that gateway",
@@ -198,6 +201,9 @@ impl Builder<'_> {
         };
         add(UnitKind::Namespace);
         add(UnitKind::Base);
+        if topology.istio.cni.as_ref().is_some_and(|cni| cni.value == Cni::Enabled) {
+            add(UnitKind::Cni);
+        }
         add(UnitKind::ControlPlane);
         if cluster.is_primary() {
             if !matches!(topology.root.as_ref().map(|root| &root.value), Some(Root::Istiod)) {
@@ -231,12 +237,15 @@ impl Builder<'_> {
         let name = &cluster.name.value;
         let topology = self.topology;
         self.wait(name, UnitKind::Base, name, UnitKind::Namespace, Reason::LivesInNamespace);
+        self.wait(name, UnitKind::Cni, name, UnitKind::Namespace, Reason::LivesInNamespace);
         self.wait(name, UnitKind::Trust, name, UnitKind::Namespace, Reason::LivesInNamespace);
         if let Some(keeper) = topology.root_keeper().filter(|keeper| *keeper != name) {
             self.wait(name, UnitKind::Trust, keeper, UnitKind::Trust, Reason::SignedByRoot);
         }
         self.wait(name, UnitKind::ControlPlane, name, UnitKind::Trust, Reason::StartsWithCertificate);
         self.wait(name, UnitKind::ControlPlane, name, UnitKind::Base, Reason::NeedsKinds);
+        // From the moment at which istiod is told, it injects pods that begin nowhere else: also in a mesh that runs.
+        self.wait(name, UnitKind::ControlPlane, name, UnitKind::Cni, Reason::NeedsRedirection);
         if !cluster.is_primary() {
             match topology.entrance(cluster) {
                 Entrance::GatewayOf(primary) => {
@@ -269,6 +278,7 @@ impl Builder<'_> {
         let name = &cluster.name.value;
         for kind in [UnitKind::EastWestGateway, UnitKind::AppNamespaces] {
             self.wait(name, kind.clone(), name, UnitKind::ControlPlane, Reason::NeedsInjection);
+            self.wait(name, kind.clone(), name, UnitKind::Cni, Reason::NeedsRedirection);
             for primary in cluster.primaries() {
                 let secret = UnitKind::RemoteSecret(name.clone());
                 self.wait(name, kind.clone(), &primary.value, secret, Reason::NeedsRegistration);

@@ -23,6 +23,8 @@ pub enum UnitKind {
     Trust,
     /// CRDs and the reader account.
     Base,
+    /// The node agent that redirects the traffic of pods.
+    Cni,
     /// istiod, or the remote profile.
     ControlPlane,
     /// The dedicated gateway between clusters.
@@ -46,6 +48,7 @@ impl UnitKind {
             Self::Namespace => 10,
             Self::Trust => 20,
             Self::Base => 30,
+            Self::Cni => 35,
             Self::ControlPlane => 40,
             Self::EastWestGateway => 50,
             Self::ExposeControlPlane => 60,
@@ -62,6 +65,7 @@ impl UnitKind {
             Self::Namespace => UnitName::Namespace,
             Self::Trust => UnitName::Trust,
             Self::Base => UnitName::Base,
+            Self::Cni => UnitName::Cni,
             Self::ControlPlane => UnitName::ControlPlane,
             Self::EastWestGateway => UnitName::EastWestGateway,
             Self::ExposeControlPlane => UnitName::ExposeControlPlane,
@@ -80,6 +84,7 @@ impl UnitKind {
             UnitName::Namespace => Self::Namespace,
             UnitName::Trust => Self::Trust,
             UnitName::Base => Self::Base,
+            UnitName::Cni => Self::Cni,
             UnitName::ControlPlane => Self::ControlPlane,
             UnitName::EastWestGateway => Self::EastWestGateway,
             UnitName::ExposeControlPlane => Self::ExposeControlPlane,
@@ -100,6 +105,7 @@ impl fmt::Display for UnitKind {
             Self::Namespace
             | Self::Trust
             | Self::Base
+            | Self::Cni
             | Self::ControlPlane
             | Self::EastWestGateway
             | Self::ExposeControlPlane

@@ -257,6 +257,7 @@ fn gives_what_it_gave(done: &Done, changes: &[Change]) -> bool {
         Done::Token { secret } => (secret, &["type", "data", "metadata.annotations"]),
         Done::Exists
         | Done::Established
+        | Done::RolledOut { .. }
         | Done::ControlPlane { .. }
         | Done::Installed(_)
         | Done::Gateway { address: None, .. }

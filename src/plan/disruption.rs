@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{Action, Change, FieldChange, Shown, Step};
-use crate::compile::ROOT_DIGEST;
+use crate::compile::{NODE_AGENT, ROOT_DIGEST};
 use crate::object::ObjectRef;
 
 /// The Secret from which istiod takes its intermediate.
@@ -37,6 +37,12 @@ impl Change {
             | Action::Keep
             | Action::NoOp => false,
         }
+    }
+
+    /// Whether it is Istio's node agent that starts anew, node by node: pods that run keep what it did for them, and
+    /// those that begin on a node meanwhile are tried again.
+    pub fn restarts_agents(&self) -> bool {
+        self.restarts() && self.object.kind == "DaemonSet" && self.object.name == NODE_AGENT
     }
 
     /// Whether connections through the object break: the way in is not there for a while, or leads elsewhere.

@@ -39,6 +39,7 @@ fn services(desired: &Desired) -> BTreeMap<&Unit, &ObjectRef> {
         }
         Done::Exists
         | Done::Established
+        | Done::RolledOut { .. }
         | Done::ControlPlane { .. }
         | Done::Installed(_)
         | Done::Gateway { address: None, .. }

@@ -247,6 +247,7 @@ fn apply(needs: &mut BTreeMap<ClusterName, Needs<'_>>, unit: &DesiredUnit, objec
         // What was written is there: nothing is waited for.
         Done::Exists | Done::Registered { effects: None, .. } => return,
         Done::Established
+        | Done::RolledOut { .. }
         | Done::ControlPlane { .. }
         | Done::Installed(_)
         | Done::Gateway { .. }
@@ -259,6 +260,7 @@ fn apply(needs: &mut BTreeMap<ClusterName, Needs<'_>>, unit: &DesiredUnit, objec
             Done::Installed(_) => needs.watch_others(&targets),
             Done::Exists
             | Done::Established
+            | Done::RolledOut { .. }
             | Done::ControlPlane { .. }
             | Done::Gateway { .. }
             | Done::Address { .. }
@@ -267,12 +269,13 @@ fn apply(needs: &mut BTreeMap<ClusterName, Needs<'_>>, unit: &DesiredUnit, objec
         }
         let here =
             || targets.iter().filter(|(cluster, object)| cluster == needs.name && object.namespace.is_some());
-        let has_pods = here().any(|(_, object)| object.kind == "Deployment");
+        let has = |kind: &str| here().any(|(_, object)| object.kind == kind);
         // What Kubernetes recorded of them, for the error of a wait that ended in vain.
         let recorded = here().next().map(|_| core("Event"));
-        let behind = has_pods
-            .then(|| [core("Pod"), GroupKind { group: "apps".to_owned(), kind: "ReplicaSet".to_owned() }]);
-        for kind in recorded.iter().chain(behind.iter().flatten()) {
+        let pods = (has("Deployment") || has("DaemonSet")).then(|| core("Pod"));
+        let sets =
+            has("Deployment").then(|| GroupKind { group: "apps".to_owned(), kind: "ReplicaSet".to_owned() });
+        for kind in recorded.iter().chain(&pods).chain(&sets) {
             needs.in_namespace.ask_for(Request::List, kind, None);
         }
     }

@@ -171,6 +171,12 @@ pub(super) static ISTIO: Record = Record {
             Shape::Words(&["gke", "k3d", "k3s", "microk8s", "minikube", "openshift"]),
             "The distribution of Kubernetes, for Istio's own charts.",
         ),
+        optional(
+            "cni",
+            Shape::Words(&["enabled", "external"]),
+            "Who redirects the traffic of pods: `enabled` installs Istio's node agent in every cluster, `external` says \
+             that somebody else did. By default an init container of each pod does, with rights of its own.",
+        ),
         optional("values", Shape::Of(&VALUES), "Your own chart values for every cluster."),
     ],
     elsewhere: &[],
@@ -179,7 +185,7 @@ pub(super) static ISTIO: Record = Record {
 /// `istio.charts: {path}`.
 pub(super) static CHARTS_PATH: Record = Record {
     name: "chartsPath",
-    about: "Istio's own charts `base`, `istiod` and `gateway`. The path is relative to this file.",
+    about: "Istio's own charts `base`, `istiod`, `gateway`, and `cni` where it is enabled. The path is relative to this file.",
     keys: &[required(
         "path",
         Shape::Text,
@@ -234,6 +240,11 @@ pub(super) static VALUES: Record = Record {
             "istiod",
             Shape::Free,
             "Values of the chart `istiod`: the control plane, or a remote's share of it.",
+        ),
+        optional(
+            "cni",
+            Shape::Free,
+            "Values of the chart `cni`: the node agent that redirects the traffic of pods.",
         ),
         optional("gateway", Shape::Free, "Values of the chart `gateway`: the east-west gateway."),
     ],
@@ -394,6 +405,7 @@ pub(super) static TIMEOUTS: Record = Record {
         of_unit(UnitName::Namespace, "The mesh namespace."),
         of_unit(UnitName::Trust, "The certificates of the control plane."),
         of_unit(UnitName::Base, "Until its custom resources are served."),
+        of_unit(UnitName::Cni, "Until the node agent runs on every node."),
         of_unit(UnitName::ControlPlane, "Until istiod is available and its webhook is trusted."),
         of_unit(UnitName::EastWestGateway, "Until the gateway is available and has an address."),
         of_unit(UnitName::ExposeControlPlane, "Until the control plane is reached from outside."),

@@ -98,8 +98,24 @@ pub struct Istio {
     pub profile: Option<Spanned<Profile>>,
     /// `istio.platform`.
     pub platform: Option<Spanned<Platform>>,
+    /// `istio.cni`.
+    pub cni: Option<Spanned<Cni>>,
     /// `istio.values`.
     pub values: ReleaseValues,
+}
+
+/// `istio.cni`: who redirects the traffic of pods, where that is no init container with rights of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cni {
+    /// Istio's node agent, which every cluster gets.
+    Enabled,
+    /// One that somebody else installed: a platform, or another tool.
+    External,
+}
+
+impl Cni {
+    /// Each with its word in a file.
+    pub const ALL: [(&'static str, Self); 2] = [("enabled", Self::Enabled), ("external", Self::External)];
 }
 
 /// `istio.profile`: values that Istio's own charts bring along (`files/profile-*.yaml`).
@@ -179,7 +195,7 @@ pub enum Charts {
     External,
 }
 
-/// A user's own values for the releases: `values: {base: …, istiod: …, gateway: …}`.
+/// A user's own values for the releases: `values: {base: …, istiod: …, cni: …, gateway: …}`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ReleaseValues {
     /// Values by chart; a chart that is not named has none. Clusters that say nothing of their own
@@ -194,19 +210,22 @@ pub enum ChartName {
     Base,
     /// The control plane, or a remote's share of it.
     Istiod,
+    /// The node agent that redirects the traffic of pods.
+    Cni,
     /// The east-west gateway.
     Gateway,
 }
 
 impl ChartName {
-    /// All of them, in the order of installation.
-    pub const ALL: [Self; 3] = [Self::Base, Self::Istiod, Self::Gateway];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Base, Self::Istiod, Self::Cni, Self::Gateway];
 
     /// The name in a file: `istiod`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Base => "base",
             Self::Istiod => "istiod",
+            Self::Cni => "cni",
             Self::Gateway => "gateway",
         }
     }
@@ -427,6 +446,14 @@ impl Topology {
     /// The version of Istio that applies.
     pub fn version(&self) -> IstioVersion {
         self.istio.version.as_ref().map_or(IstioVersion::NEWEST, |version| version.value)
+    }
+
+    /// Whether the charts in the binary serve it: what only Istio's own know is of no use to it.
+    pub fn is_on_embedded_charts(&self) -> bool {
+        match self.istio.charts.as_ref().map(|charts| &charts.value) {
+            Some(Charts::Embedded) | None => true,
+            Some(Charts::Path(_) | Charts::Source(_) | Charts::External) => false,
+        }
     }
 
     /// Every name in use for a cluster, for suggestions.

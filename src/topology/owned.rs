@@ -88,8 +88,8 @@ const fn with_replicas(path: &'static str) -> OwnedKey {
 ///
 /// `_internal_defaults_do_not_set` is where the official charts keep their own
 /// defaults: a value there would pass by every other line of this table.
-pub const OWNED_KEYS: [OwnedKey; 57] = {
-    use ChartName::{Base, Gateway, Istiod};
+pub const OWNED_KEYS: [OwnedKey; 65] = {
+    use ChartName::{Base, Cni, Gateway, Istiod};
     [
         follows(Base, "_internal_defaults_do_not_set", "the keys themselves, which stand at the top level"),
         follows(Base, "defaultRevision", "the role of the cluster"),
@@ -98,7 +98,14 @@ pub const OWNED_KEYS: [OwnedKey; 57] = {
         key(Base, "global.tag", "istio.version"),
         key(Base, "platform", "istio.platform"),
         key(Base, "profile", "istio.profile"),
+        follows(Cni, "_internal_defaults_do_not_set", "the keys themselves, which stand at the top level"),
+        key(Cni, "global.platform", "istio.platform"),
+        key(Cni, "global.tag", "istio.version"),
+        key(Cni, "platform", "istio.platform"),
+        key(Cni, "profile", "istio.profile"),
+        follows(Cni, "revision", "the mesh, which has one revision"),
         follows(Istiod, "_internal_defaults_do_not_set", "the keys themselves, which stand at the top level"),
+        key(Istiod, "cni.enabled", "istio.cni"),
         follows(Istiod, "global.configCluster", "the role of the cluster"),
         follows(Istiod, "global.externalIstiod", "whether the cluster serves remotes"),
         key(Istiod, "global.istioNamespace", "mesh.namespace"),
@@ -119,6 +126,7 @@ pub const OWNED_KEYS: [OwnedKey; 57] = {
         key(Istiod, "meshConfig.defaultConfig.proxyMetadata.ISTIO_META_NETWORK", "clusters.X.network"),
         key(Istiod, "meshConfig.rootNamespace", "mesh.namespace"),
         key(Istiod, "meshConfig.trustDomain", "mesh.trustDomain"),
+        key(Istiod, "pilot.cni.enabled", "istio.cni"),
         follows(Istiod, "pilot.configMap", "the role of the cluster"),
         key(Istiod, "pilot.env.CLUSTER_ID", "clusters.X.id"),
         follows(Istiod, "pilot.env.EXTERNAL_ISTIOD", "whether the cluster serves remotes"),

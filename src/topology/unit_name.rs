@@ -13,6 +13,8 @@ pub enum UnitName {
     Trust,
     /// CRDs and the reader account.
     Base,
+    /// The node agent that redirects the traffic of pods.
+    Cni,
     /// istiod, or the remote profile.
     ControlPlane,
     /// The gateway between clusters.
@@ -31,10 +33,11 @@ pub enum UnitName {
 
 impl UnitName {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Namespace,
         Self::Trust,
         Self::Base,
+        Self::Cni,
         Self::ControlPlane,
         Self::EastWestGateway,
         Self::ExposeControlPlane,
@@ -50,6 +53,7 @@ impl UnitName {
             Self::Namespace => "namespace",
             Self::Trust => "trust",
             Self::Base => "base",
+            Self::Cni => "cni",
             Self::ControlPlane => "control-plane",
             Self::EastWestGateway => "eastwest-gateway",
             Self::ExposeControlPlane => "expose-control-plane",

@@ -107,6 +107,7 @@ fn meaning(kind: &UnitKind) -> String {
         UnitKind::Namespace => "The mesh namespace: its label says the network, on a remote its annotation says which primaries serve it.".to_owned(),
         UnitKind::Trust => "Secret cacerts: the intermediate by which istiod signs, issued at apply from the mesh's root.".to_owned(),
         UnitKind::Base => "Chart base: Istio's kinds, and the account by which primaries read this cluster.".to_owned(),
+        UnitKind::Cni => "Chart cni: the node agent that redirects the traffic of pods, so that they need no rights for it.".to_owned(),
         UnitKind::ControlPlane => "Chart istiod: the control plane of a primary, or the remote profile that leads to one.".to_owned(),
         UnitKind::EastWestGateway => "Chart gateway: the dedicated gateway between clusters.".to_owned(),
         UnitKind::ExposeControlPlane => "What lets remotes reach this primary's istiod.".to_owned(),
@@ -122,6 +123,9 @@ pub fn condition(done: &Done) -> String {
     match done {
         Done::Exists => "its objects exist".to_owned(),
         Done::Established => "every CustomResourceDefinition is Established".to_owned(),
+        Done::RolledOut { daemon_set } => {
+            format!("the newest form of {daemon_set} runs on every node that it is for")
+        }
         Done::ControlPlane { deployment, webhook } => {
             format!("{deployment} is available and {webhook} has a caBundle")
         }

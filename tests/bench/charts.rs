@@ -6,8 +6,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stolos::chart::{Capabilities, Chart, ReleaseInfo, embedded, render};
+use stolos::chart::{Capabilities, Chart, ChartError, Manifest, ReleaseInfo, embedded, render};
 
+use crate::official;
 use crate::support::helm::{self, chart};
 use crate::support::official::charts_in;
 use crate::table::{Against, Chosen, Row, median};
@@ -21,11 +22,48 @@ struct Case {
     values: Value,
     /// How many times as fast as the helm process.
     times: f64,
+    schema: Schema,
+}
+
+/// Whether a chart's schema is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Schema {
+    Asked,
+    /// It refuses all values, those of the chart itself included: gateway 1.24 has such a one.
+    Unasked,
+}
+
+impl Schema {
+    /// The chart, read anew.
+    fn read(self, folder: &Path) -> Chart {
+        match self {
+            Self::Asked => chart(folder),
+            Self::Unasked => chart(folder).without_schema(),
+        }
+    }
+
+    fn flag(self) -> &'static [&'static str] {
+        match self {
+            Self::Asked => &[],
+            Self::Unasked => &["--skip-schema-validation"],
+        }
+    }
+}
+
+fn rendered(chart: &Chart, values: &Value) -> Result<Vec<Manifest>, ChartError> {
+    let capabilities = Capabilities::of_kubernetes(KUBE_VERSION).expect("a version");
+    render(chart, black_box(values), &ReleaseInfo::new("bench", "istio-system"), &capabilities)
 }
 
 pub(crate) fn rows(chosen: &Chosen) -> Vec<Row> {
     let cases = embedded_cases().into_iter().chain(official_cases());
-    cases.filter(|case| chosen.has(&case.name)).flat_map(|case| rows_of(&case)).collect()
+    let mut rows: Vec<Row> =
+        cases.filter(|case| chosen.has(&case.name)).flat_map(|case| rows_of(&case)).collect();
+    let official = "chart: official";
+    if chosen.has(official) && official::folder().is_none() {
+        rows.push(official::left_out(official));
+    }
+    rows
 }
 
 fn embedded_cases() -> Vec<Case> {
@@ -36,6 +74,7 @@ fn embedded_cases() -> Vec<Case> {
         chart,
         values,
         times,
+        schema: Schema::Asked,
     };
     vec![
         case("base", embedded::base(), json!({}), 5.0),
@@ -55,19 +94,24 @@ fn east_west() -> Value {
 
 /// Istio's own charts, where a folder of them is at hand.
 fn official_cases() -> Vec<Case> {
-    let Some(folder) = std::env::var_os("STOLOS_ISTIO_CHARTS") else { return Vec::new() };
+    let Some(root) = official::folder() else { return Vec::new() };
     let mut cases = Vec::new();
-    for folder in charts_in(Path::new(&folder)) {
+    for folder in charts_in(&root) {
         let chart = chart(&folder);
         let (values, times) = match chart.name() {
             "base" => (json!({}), 5.0),
             "istiod" => (json!({}), 20.0),
             "gateway" => (east_west(), 20.0),
+            "cni" | "ztunnel" => (json!({}), 20.0),
             _ => continue,
         };
-        let version = folder.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        // The folder that the versions lie in, or one of them.
+        let below = folder.strip_prefix(&root).unwrap_or(&folder);
+        let version = below.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
+        let version = version.filter(|part| part.starts_with("1.")).unwrap_or_default();
         let name = format!("chart: official {} {version}", chart.name());
-        cases.push(Case { name, chart: Arc::new(chart), folder, values, times });
+        let schema = if rendered(&chart, &values).is_ok() { Schema::Asked } else { Schema::Unasked };
+        cases.push(Case { name, chart: Arc::new(schema.read(&folder)), folder, values, times, schema });
     }
     cases
 }
@@ -75,13 +119,9 @@ fn official_cases() -> Vec<Case> {
 /// The first rendering of a process, files read and templates parsed, as helm has to do it every time;
 /// and one of the many that follow in a compile of many clusters.
 fn rows_of(case: &Case) -> [Row; 2] {
-    let release = ReleaseInfo::new("bench", "istio-system");
-    let capabilities = Capabilities::of_kubernetes(KUBE_VERSION).expect("a version");
-    let rendered = |chart: &Chart| {
-        let manifests = render(chart, black_box(&case.values), &release, &capabilities);
-        black_box(manifests.expect("the values are taken"));
-    };
-    let first = median(10, || rendered(&chart(&case.folder)));
+    let rendered =
+        |chart: &Chart| drop(black_box(rendered(chart, &case.values).expect("the values are taken")));
+    let first = median(10, || rendered(&case.schema.read(&case.folder)));
     let next = median(50, || rendered(&case.chart));
     let against = match helm::find() {
         Some(helm) => Against::Other { name: "helm", takes: of_helm(&helm, case), times: case.times },
@@ -103,6 +143,7 @@ fn of_helm(helm: &Path, case: &Case) -> std::time::Duration {
             .arg(&case.folder)
             .args(["--namespace", "istio-system", "--kube-version", KUBE_VERSION, "--values"])
             .arg(&values)
+            .args(case.schema.flag())
             .output()
             .expect("helm starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

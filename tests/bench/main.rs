@@ -5,6 +5,7 @@
 
 mod charts;
 mod meshes;
+mod official;
 mod scale;
 mod servers;
 #[path = "../suite/support/mod.rs"]

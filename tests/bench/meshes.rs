@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::official;
 use crate::support::large::{mesh, run_watched};
 use crate::table::{Against, Chosen, Row, median};
 
@@ -21,7 +22,35 @@ pub(crate) fn rows(chosen: &Chosen) -> Vec<Row> {
     if chosen.has("compile") {
         rows.extend(compile());
     }
+    let on_official = "compile: 1,000 clusters on Istio's charts";
+    if chosen.has(on_official) {
+        rows.extend(compile_on_official(on_official));
+    }
     rows
+}
+
+/// The largest mesh on Istio's own charts, of the newest version that is at hand.
+fn compile_on_official(name: &str) -> Vec<Row> {
+    let Some((version, charts)) = official::newest() else { return vec![official::left_out(name)] };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-compile-official");
+    let on = |agent: &str| {
+        let istio =
+            format!("istio: {{ version: {version}, charts: {{ path: {} }}{agent} }}", charts.display());
+        mesh(10, 990).replace("istio: { charts: embedded }", &istio)
+    };
+    let (whole, memory) = compiled(&folder, "official", &on(""), 3);
+    let (with_agent, _) = compiled(&folder, "official-cni", &on(", cni: enabled"), 3);
+    fs::remove_dir_all(&folder).expect("a folder of this bench");
+    let bound = || Against::Bound(Duration::from_secs(8));
+    vec![
+        Row { name: name.to_owned(), ours: whole, against: bound() },
+        Row { name: format!("{name}, cni"), ours: with_agent, against: bound() },
+        Row {
+            name: format!("{name}: memory, {} MB", memory >> 20),
+            ours: whole,
+            against: Against::Nothing("for information"),
+        },
+    ]
 }
 
 /// A two-cluster file, read and judged.
@@ -42,17 +71,17 @@ fn compile() -> Vec<Row> {
     // Every run writes a folder of its own, and all go at the end: ext4 is slow to create files right
     // after others were deleted, since it looks for inodes that nobody freed in the last seconds.
     for (primaries, remotes) in [(1, 9), (10, 90)] {
-        let ours = compiled(&folder, primaries, remotes, 5).0;
+        let ours = compiled(&folder, &format!("{primaries}-{remotes}"), &mesh(primaries, remotes), 5).0;
         let against = Against::Nothing("for comparison");
         rows.push(Row { name: format!("compile: {} clusters", primaries + remotes), ours, against });
     }
-    let (tenth, _) = compiled(&folder, 10, 99, 5);
+    let (tenth, _) = compiled(&folder, "10-99", &mesh(10, 99), 5);
     rows.push(Row {
         name: "compile: 10 primaries, 99 remotes".to_owned(),
         ours: tenth,
         against: Against::Nothing("for comparison"),
     });
-    let (whole, memory) = compiled(&folder, 10, 990, 3);
+    let (whole, memory) = compiled(&folder, "10-990", &mesh(10, 990), 3);
     rows.push(Row {
         name: "compile: 10 primaries, 990 remotes".to_owned(),
         ours: whole,
@@ -73,14 +102,14 @@ fn compile() -> Vec<Row> {
 }
 
 /// The median time of compiling a mesh into an empty folder, and the most memory that it took.
-fn compiled(folder: &Path, primaries: usize, remotes: usize, runs: usize) -> (Duration, u64) {
+fn compiled(folder: &Path, name: &str, mesh: &str, runs: usize) -> (Duration, u64) {
     fs::create_dir_all(folder).expect("cargo's own folder");
-    let topology = folder.join(format!("mesh-{primaries}-{remotes}.yaml"));
-    fs::write(&topology, mesh(primaries, remotes)).expect("cargo's own folder");
+    let topology = folder.join(format!("mesh-{name}.yaml"));
+    fs::write(&topology, mesh).expect("cargo's own folder");
     let mut times = Vec::new();
     let mut memory = 0;
     for nth in 0..=runs {
-        let out = folder.join(format!("out-{primaries}-{remotes}-{nth}"));
+        let out = folder.join(format!("out-{name}-{nth}"));
         let mut command = Command::new(STOLOS);
         command.arg("compile").arg(&topology).arg("-o").arg(&out);
         let start = Instant::now();

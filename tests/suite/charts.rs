@@ -18,7 +18,7 @@ const TOPOLOGIES: [&str; 5] =
     [FILE, "mixed.yaml", "multi-primary-multi-network.yaml", "multi-primary.toml", "primary-remote.yaml"];
 
 /// A copy of the embedded charts in a folder.
-fn copied(to: &Path) {
+pub(crate) fn copied(to: &Path) {
     for chart in CHARTS {
         for (path, content) in files_below(&repository("src/chart/embedded").join(chart)) {
             let path = to.join(chart).join(path);
@@ -29,7 +29,7 @@ fn copied(to: &Path) {
 }
 
 /// A topology whose charts come from a path.
-fn on_charts(file: &str, path: &str) -> String {
+pub(crate) fn on_charts(file: &str, path: &str) -> String {
     let text = topology_text(file);
     let changed = match file.ends_with(".toml") {
         true => text.replace("charts = \"embedded\"", &format!("charts = {{ path = \"{path}\" }}")),
@@ -208,13 +208,34 @@ fn comes_is_clean_and_goes(commands: &Commands, what: &str) {
     }
 }
 
-async fn official_charts_come_are_clean_and_go(on: BackEnd) {
+/// Whether a mesh has Istio's node agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Agent {
+    With,
+    Without,
+}
+
+/// The same with the node agent.
+fn with_agent(text: &str) -> String {
+    let changed = match text.contains("[istio]") {
+        true => text.replace("[istio]", "[istio]\ncni = \"enabled\""),
+        false => text.replace("istio: { version:", "istio: { cni: enabled, version:"),
+    };
+    assert_ne!(changed, text);
+    changed
+}
+
+async fn official_charts_come_are_clean_and_go(on: BackEnd, agent: Agent) {
     for (version, charts) in official() {
         for file in TOPOLOGIES {
-            let what = format!("{file} on {version}");
+            let what = format!("{file} on {version}, {agent:?} a node agent");
             let name = if file.ends_with(".toml") { "mesh.toml" } else { "mesh.yaml" };
             let text = on_official(file, &version, &charts);
-            let commands = Commands::on_file(on, "charts-official", name, &text).await;
+            let (text, test) = match agent {
+                Agent::With => (with_agent(&text), "charts-official-agent"),
+                Agent::Without => (text, "charts-official"),
+            };
+            let commands = Commands::on_file(on, test, name, &text).await;
             comes_is_clean_and_goes(&commands, &what);
             crate::support::matrix::say(&format!("{what}: comes, is clean and goes ({on:?})"));
         }
@@ -224,13 +245,62 @@ async fn official_charts_come_are_clean_and_go(on: BackEnd) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes Istio's own charts: STOLOS_ISTIO_CHARTS"]
 async fn official_charts_of_every_minor_serve_every_topology_in_the_sandbox() {
-    official_charts_come_are_clean_and_go(BackEnd::Sandbox).await;
+    official_charts_come_are_clean_and_go(BackEnd::Sandbox, Agent::Without).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes Istio's own charts: STOLOS_ISTIO_CHARTS"]
+async fn official_charts_with_a_node_agent_serve_every_topology_in_the_sandbox() {
+    official_charts_come_are_clean_and_go(BackEnd::Sandbox, Agent::With).await;
+}
+
+/// The folder's charts compile, with the node agent too, and pods are told of it by the cluster that injects them.
+#[test]
+#[ignore = "takes Istio's own charts: STOLOS_ISTIO_CHARTS"]
+fn official_charts_with_a_node_agent_compile_every_topology() {
+    for (version, charts) in official() {
+        for file in TOPOLOGIES {
+            let folder = scratch("charts-official-compile");
+            let name = if file.ends_with(".toml") { "mesh.toml" } else { "mesh.yaml" };
+            fs::write(folder.join(name), with_agent(&on_official(file, &version, &charts))).expect("scratch");
+            let compile = |version: &str| {
+                let ran = stolos(&folder, &["compile", name, "-o", "out", "--kube-version", version]);
+                assert_eq!(ran.code, Some(0), "{file} on {version}: {ran}");
+                files_below(&folder.join("out"))
+            };
+            let out = compile("1.33");
+            let text = |path: &str| String::from_utf8(out[path].clone()).expect("UTF-8");
+            let clusters: Vec<&str> =
+                out.keys().filter_map(|path| path.strip_suffix("/35-cni.yaml")).collect();
+            let all = out.keys().filter(|path| path.ends_with("/30-base.yaml")).count();
+            assert_eq!(clusters.len(), all, "{file} on {version}");
+            for cluster in clusters {
+                let agent = text(&format!("{cluster}/35-cni.yaml"));
+                assert!(
+                    agent.contains("kind: DaemonSet") && agent.contains("name: istio-cni-node"),
+                    "{agent}"
+                );
+                assert!(agent.contains(&format!("/install-cni:{version}")), "{file}: {agent}");
+                let istiod = text(&format!("{cluster}/40-control-plane.yaml"));
+                if istiod.contains("name: istio-sidecar-injector\n") && istiod.contains("kind: Deployment") {
+                    let values = istiod.replace([' ', '\n'], "");
+                    assert!(values.contains("\"cni\":{\"enabled\":true"), "{file} on {version}: {istiod}");
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes Istio's own charts and API servers: STOLOS_ISTIO_CHARTS, tests/kube/build-kube"]
 async fn official_charts_of_every_minor_serve_every_topology_on_api_servers() {
-    official_charts_come_are_clean_and_go(BackEnd::ApiServers).await;
+    official_charts_come_are_clean_and_go(BackEnd::ApiServers, Agent::Without).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes Istio's own charts and API servers: STOLOS_ISTIO_CHARTS, tests/kube/build-kube"]
+async fn official_charts_with_a_node_agent_serve_every_topology_on_api_servers() {
+    official_charts_come_are_clean_and_go(BackEnd::ApiServers, Agent::With).await;
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Why something does not get ready, as Kubernetes recorded it.
 //!
 //! The live objects that a wait looked at enter, those of one cluster; lines for its error leave: what
-//! keeps the pods of a Deployment, then the last events about the objects and all that is behind them.
+//! keeps the pods of a Deployment or a DaemonSet, then the last events about the objects and all that is behind them.
 //! What a container printed is never among them, nor anything of a Secret. Best effort: the error is
 //! about something else already, and what may not be read is said to be unknown.
 
@@ -51,6 +51,17 @@ pub(super) async fn lines(cluster: &Cluster, objects: &[&Object], said: &[String
         }
         known.extend(sets);
     }
+    for daemons in objects.iter().filter(|object| object.kind() == "DaemonSet") {
+        match owned(cluster, daemons, "", "Pod", &[daemons]).await {
+            Ok(pods) => {
+                lines.extend(pods::lines(&pods));
+                known.extend(pods);
+            }
+            Err(error) => {
+                unread.insert(unknown(&error));
+            }
+        }
+    }
     let namespaces: BTreeSet<&str> = known.iter().filter_map(Object::namespace).collect();
     let mut found = Vec::new();
     for namespace in namespaces {
@@ -86,22 +97,22 @@ async fn list(
     cluster.list(&GroupKind { group: group.to_owned(), kind: kind.to_owned() }, selection).await
 }
 
-/// The objects of a kind that a Deployment selects and that one of `owners` owns.
+/// The objects of a kind that a workload selects and that one of `owners` owns.
 async fn owned(
     cluster: &Cluster,
-    deployment: &Object,
+    workload: &Object,
     group: &str,
     kind: &str,
     owners: &[&Object],
 ) -> Result<Vec<Object>, ClusterError> {
-    let selector = deployment.get(&["spec", "selector", "matchLabels"]).and_then(|map| map.as_object());
+    let selector = workload.get(&["spec", "selector", "matchLabels"]).and_then(|map| map.as_object());
     let label: Vec<String> = selector
         .into_iter()
         .flatten()
         .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
         .collect();
     let selection = Selection {
-        namespace: deployment.namespace().map(str::to_owned),
+        namespace: workload.namespace().map(str::to_owned),
         name: None,
         label: (!label.is_empty()).then(|| label.join(",")),
     };

@@ -108,7 +108,7 @@ fn dig(_: &Meter, args: &[Value]) -> Result<Value, Fault> {
 }
 
 /// A copy that shares no map with the original.
-pub(super) fn deep_copy(value: &Value, depth: usize, meter: &Meter) -> Result<Value, Fault> {
+pub(in crate::chart) fn deep_copy(value: &Value, depth: usize, meter: &Meter) -> Result<Value, Fault> {
     meter.steps(1)?;
     if depth > MOST_NESTING {
         return Err(Fault::Limit(Limit::Nesting(MOST_NESTING)));

@@ -25,8 +25,9 @@ use super::error::Fault;
 use super::meter::Meter;
 use super::value::{Text, Value};
 
+pub(super) use dict::deep_copy;
 pub(super) use encode::read_yaml;
-pub(super) use semver::satisfies;
+pub(super) use semver::{is_version, satisfies};
 
 /// A function of the template language.
 #[derive(Debug)]

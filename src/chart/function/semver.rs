@@ -28,6 +28,11 @@ pub(in crate::chart) fn satisfies(constraint: &str, version: &str) -> Result<boo
     Ok(fits)
 }
 
+/// Whether a text is a version at all.
+pub(in crate::chart) fn is_version(text: &str) -> bool {
+    Version::parse(text).is_some()
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Version {
     major: u64,
@@ -133,11 +138,10 @@ struct Bound {
 
 /// The bounds of one group, which all must hold: with spaces or commas between, or `1.2 - 1.4`.
 fn bounds_of(group: &str) -> Option<Vec<Bound>> {
-    let group = group.trim();
-    if group.is_empty() {
-        return Some(vec![Bound::parse(Operator::GreaterEqual, "*")?]);
-    }
     let words: Vec<&str> = group.split([' ', '\t', ',']).filter(|word| !word.is_empty()).collect();
+    if words.is_empty() {
+        return None;
+    }
     let mut bounds = Vec::new();
     let mut at = 0;
     while at < words.len() {
@@ -314,6 +318,8 @@ mod tests {
             satisfies(constraint, version).expect_err("one of both is broken").to_string()
         };
         assert_eq!(refused("1.2.3.4", "1.0.0"), "improper constraint: \"1.2.3.4\"");
+        assert_eq!(refused("", "1.0.0"), "improper constraint: \"\"");
+        assert_eq!(refused("1 ||", "1.0.0"), "improper constraint: \"1 ||\"");
         assert_eq!(refused(">1", "one"), "invalid semantic version \"one\"");
     }
 }

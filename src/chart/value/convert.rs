@@ -95,6 +95,8 @@ fn write_json(
         Value::Float(number) if number.is_finite() => out.push_str(&go_json(*number)),
         Value::Float(_) => return Ok(false),
         Value::Text(text) => write_json_text(text, style.escape_html, out),
+        Value::List(list) if list.is_nil() => out.push_str("null"),
+        Value::Map(map) if map.is_nil() => out.push_str("null"),
         Value::List(list) => return write_json_list(list, style, depth, meter, out),
         Value::Map(map) => {
             let map = map.borrow();
@@ -207,6 +209,8 @@ impl Tree for Value {
             Self::Int(number) | Self::Int64(number) => look(Shape::Number(number.to_string().into())),
             Self::Float(number) => look(Shape::Number(go_yaml(*number).into())),
             Self::Text(text) => look(Shape::Text(text)),
+            Self::List(list) if list.is_nil() => look(Shape::Null),
+            Self::Map(map) if map.is_nil() => look(Shape::Null),
             Self::List(list) => look(Shape::List(list)),
             Self::Map(map) => {
                 let map = map.borrow();

@@ -18,7 +18,7 @@ pub(super) use convert::{
     to_json_text,
 };
 pub(super) use host::{FileTable, Host};
-pub(super) use print::{display, escape, quoted};
+pub(super) use print::{display, escape, is_printable, quoted};
 
 /// A text, shared with the chart's files and literals.
 pub(super) type Text = Arc<str>;
@@ -49,7 +49,11 @@ pub(super) enum Value {
 pub(super) struct List(Rc<Items>);
 
 #[derive(Debug, Default)]
-struct Items(Vec<Value>);
+struct Items {
+    values: Vec<Value>,
+    /// Go's nil of a list, which has no items and is written as `null`.
+    is_nil: bool,
+}
 
 /// A map, shared by reference.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +64,8 @@ struct Entries {
     map: RefCell<BTreeMap<Text, Value>>,
     /// Go's `map[string]string`, whose missing entries are empty texts.
     texts_only: bool,
+    /// Go's nil of a map, which has no entries and is written as `null`.
+    is_nil: bool,
 }
 
 impl Value {
@@ -132,8 +138,17 @@ impl Value {
 }
 
 impl List {
-    pub(super) fn new(items: Vec<Value>) -> Self {
-        Self(Rc::new(Items(items)))
+    pub(super) fn new(values: Vec<Value>) -> Self {
+        Self(Rc::new(Items { values, is_nil: false }))
+    }
+
+    /// A list that nobody made.
+    pub(super) fn nil() -> Self {
+        Self(Rc::new(Items { values: Vec::new(), is_nil: true }))
+    }
+
+    pub(super) fn is_nil(&self) -> bool {
+        self.0.is_nil
     }
 }
 
@@ -141,7 +156,7 @@ impl std::ops::Deref for List {
     type Target = [Value];
 
     fn deref(&self) -> &[Value] {
-        &self.0.0
+        &self.0.values
     }
 }
 
@@ -153,12 +168,21 @@ impl FromIterator<Value> for List {
 
 impl Map {
     pub(super) fn new(map: BTreeMap<Text, Value>) -> Self {
-        Self(Rc::new(Entries { map: RefCell::new(map), texts_only: false }))
+        Self(Rc::new(Entries { map: RefCell::new(map), texts_only: false, is_nil: false }))
     }
 
     /// Go's `map[string]string`.
     pub(super) fn of_texts(map: BTreeMap<Text, Value>) -> Self {
-        Self(Rc::new(Entries { map: RefCell::new(map), texts_only: true }))
+        Self(Rc::new(Entries { map: RefCell::new(map), texts_only: true, is_nil: false }))
+    }
+
+    /// A `map[string]string` that nobody made.
+    pub(super) fn nil_of_texts() -> Self {
+        Self(Rc::new(Entries { map: RefCell::default(), texts_only: true, is_nil: true }))
+    }
+
+    pub(super) fn is_nil(&self) -> bool {
+        self.0.is_nil
     }
 
     pub(super) fn texts_only(&self) -> bool {
@@ -177,6 +201,29 @@ impl Map {
 
     pub(super) fn get(&self, key: &str) -> Option<Value> {
         self.borrow().get(key).cloned()
+    }
+
+    /// Sets an entry.
+    pub(super) fn insert(&self, key: Text, value: Value) {
+        let before = self.borrow_mut().insert(key, value);
+        // Only now is the map free for whatever the value before holds.
+        drop(before);
+    }
+
+    /// Takes an entry away.
+    pub(super) fn remove(&self, key: &str) {
+        let before = self.borrow_mut().remove(key);
+        drop(before);
+    }
+
+    /// The entries as they are now, whatever becomes of the map.
+    pub(super) fn entries(&self) -> Vec<(Text, Value)> {
+        self.borrow().iter().map(|(key, value)| (Arc::clone(key), value.clone())).collect()
+    }
+
+    /// A map of its own with the same values.
+    pub(super) fn shallow(&self) -> Self {
+        Self::new(self.borrow().clone())
     }
 
     /// What a missing entry reads as.
@@ -207,7 +254,7 @@ fn take_apart(mut waiting: Vec<Value>) {
         match value {
             Value::List(list) => {
                 if let Some(mut items) = Rc::into_inner(list.0) {
-                    waiting.append(&mut items.0);
+                    waiting.append(&mut items.values);
                 }
             }
             Value::Map(map) => {
@@ -233,8 +280,8 @@ fn holds_values(value: &Value) -> bool {
 
 impl Drop for Items {
     fn drop(&mut self) {
-        if self.0.iter().any(holds_values) {
-            take_apart(std::mem::take(&mut self.0));
+        if self.values.iter().any(holds_values) {
+            take_apart(std::mem::take(&mut self.values));
         }
     }
 }

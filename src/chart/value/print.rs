@@ -117,7 +117,7 @@ pub(in crate::chart) fn escape(c: char, quote: char, out: &mut String) {
 
 /// Go's `unicode.IsPrint`, as near as Rust's `char` knows: Rust escapes in `Debug`
 /// what is no letter, mark, number, punctuation or symbol.
-fn is_printable(c: char) -> bool {
+pub(in crate::chart) fn is_printable(c: char) -> bool {
     !c.is_control() && !c.is_whitespace() && {
         let escaped = c.escape_debug();
         // A combining mark is escaped at a text's start alone, and Go prints it.

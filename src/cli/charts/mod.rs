@@ -8,9 +8,9 @@ pub(super) mod pinned;
 use super::desired::{named_at, path_of_named};
 use super::load::Loaded;
 use super::{Stop, Terminal};
-use crate::chart::{ChartError, ChartSet, Files};
+use crate::chart::{ChartError, ChartSet, Files, NodeAgent};
 use crate::diagnostic::Failure;
-use crate::topology::{ChartName, Charts, Topology, VersionRule};
+use crate::topology::{ChartName, Charts, Cni, Topology, VersionRule};
 
 /// A chart and where it was found.
 type Found = (String, Files);
@@ -29,9 +29,18 @@ pub(super) async fn charts(loaded: &Loaded, terminal: &mut Terminal) -> Result<C
     }
 }
 
+/// Whether Istio's node agent is one of the charts that a mesh takes.
+fn agent(topology: &Topology) -> NodeAgent {
+    match topology.istio.cni.as_ref().map(|cni| cni.value) {
+        Some(Cni::Enabled) => NodeAgent::Wanted,
+        Some(Cni::External) | None => NodeAgent::Unwanted,
+    }
+}
+
 /// The charts that a mesh takes, in the order of installation.
-fn wanted(_: &Topology) -> Vec<ChartName> {
-    ChartName::ALL.to_vec()
+fn wanted(topology: &Topology) -> Vec<ChartName> {
+    let is_wanted = |chart: &ChartName| *chart != ChartName::Cni || agent(topology) == NodeAgent::Wanted;
+    ChartName::ALL.into_iter().filter(is_wanted).collect()
 }
 
 /// The set of those that were found in a place.
@@ -39,5 +48,5 @@ fn set(topology: &Topology, found: Vec<Found>, place: &str) -> Result<ChartSet, 
     let version = topology.version();
     let unasked: &[&str] =
         if VersionRule::GatewaySchemaRefusesAll.holds(version) { &["gateway"] } else { &[] };
-    ChartSet::find(found, &version.to_string(), place, unasked)
+    ChartSet::find(found, &version.to_string(), place, unasked, agent(topology))
 }

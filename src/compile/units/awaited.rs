@@ -72,6 +72,14 @@ impl Context<'_> {
         demands.of(cluster, release)
     }
 
+    /// The node agent, on every node.
+    pub(super) fn awaited_cni(&self, cluster: &Cluster, release: &Release, agent: &ObjectRef) -> Done {
+        let mut demands = Demands::default();
+        demands.look(agent, Look::Version(self.topology.version()));
+        demands.look(agent, Look::RolledOut);
+        demands.of(cluster, release)
+    }
+
     /// istiod with the mesh's identity, its configuration and its injector.
     pub(super) fn awaited_primary(&self, cluster: &Cluster, release: &Release) -> Done {
         let topology = self.topology;

@@ -85,6 +85,10 @@ impl Context<'_> {
         computed.set("global.meshID", topology.mesh.id.value.as_str());
         computed.set("global.multiCluster.clusterName", cluster.id());
         computed.set("global.network", cluster.network.value.as_str());
+        if topology.istio.cni.is_some() {
+            // Whoever installed it: injected pods wait for their traffic to be redirected, and do not do it themselves.
+            computed.set("pilot.cni.enabled", true);
+        }
         computed
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::values::Computed;
-use super::{Context, objects};
+use super::{Context, NODE_AGENT, objects};
 use crate::compile::{Content, Done, Hole, Installer, Minted};
 use crate::topology::{ChartName, Cluster};
 
@@ -72,6 +72,19 @@ impl Context<'_> {
         let done = match self.installer() {
             Installer::Stolos => Done::Established,
             Installer::Others => self.awaited_base(cluster, &release),
+        };
+        (Content { release: Some(release), objects: Vec::new() }, done)
+    }
+
+    /// The node agent that redirects the traffic of pods.
+    pub(super) fn cni(&self, cluster: &Cluster) -> (Content, Done) {
+        let mut computed = Computed::default();
+        computed.set("global.tag", self.topology.version().to_string());
+        let release = self.release(cluster, ChartName::Cni, "istio-cni", computed);
+        let daemon_set = self.in_mesh_namespace("apps", "DaemonSet", NODE_AGENT);
+        let done = match self.installer() {
+            Installer::Stolos => Done::RolledOut { daemon_set },
+            Installer::Others => self.awaited_cni(cluster, &release, &daemon_set),
         };
         (Content { release: Some(release), objects: Vec::new() }, done)
     }

@@ -21,6 +21,10 @@ use crate::topology::{Charts, Cluster, Entrance, Root, Topology};
 /// The annotation of istiod's pods that changes with the root of trust, so that they start anew with it.
 pub const ROOT_DIGEST: &str = "checksum/cacerts-root";
 
+/// The DaemonSet of Istio's node agent, whose name its chart fixes
+/// (manifests/charts/istio-cni/templates/daemonset.yaml, 1.24 to 1.31).
+pub const NODE_AGENT: &str = "istio-cni-node";
+
 impl MeshFacts {
     /// Whether an object that an inventory names with this unit is one of a release that others install from now
     /// on: it stays whole, and is not ours any more.
@@ -28,7 +32,7 @@ impl MeshFacts {
     /// Of the objects of such units none is ours but the PeerAuthentication beside a control plane.
     pub fn hands_over(&self, unit: &UnitKind, object: &ObjectRef) -> bool {
         let is_of_release = match unit {
-            UnitKind::Base | UnitKind::EastWestGateway => true,
+            UnitKind::Base | UnitKind::Cni | UnitKind::EastWestGateway => true,
             UnitKind::ControlPlane => object.kind != POLICY,
             UnitKind::Namespace
             | UnitKind::Trust
@@ -91,6 +95,7 @@ impl Context<'_> {
             UnitKind::Namespace => self.namespace(cluster),
             UnitKind::Trust => self.trust(cluster),
             UnitKind::Base => self.base(cluster),
+            UnitKind::Cni => self.cni(cluster),
             UnitKind::ControlPlane if cluster.is_primary() => self.primary(cluster),
             UnitKind::ControlPlane => self.remote(cluster),
             UnitKind::EastWestGateway => self.gateway(cluster),

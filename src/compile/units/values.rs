@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::Context;
 use crate::compile::Release;
+use crate::compile::versions::untold;
 use crate::topology::{ChartName, Cluster, OWNED_KEYS};
 
 /// Values that the topology computes, by path of keys.
@@ -59,6 +60,7 @@ impl Context<'_> {
             name: name.to_owned(),
             namespace: self.mesh_namespace().to_owned(),
             values: Arc::new(values),
+            capabilities: untold(),
             renders: self.renders.clone(),
         }
     }

@@ -3,6 +3,7 @@
 //! A unit's condition and what was read enter; what it still lacks leaves, in words that name
 //! it. The plan asks once, `apply` asks again and again while it waits: both get the same answer.
 
+mod daemons;
 mod gone;
 mod installed;
 mod registration;
@@ -29,6 +30,7 @@ pub fn reads(unit: &Unit, done: &Done, objects: &[ObjectRef]) -> Vec<(ClusterNam
     match done {
         Done::Exists => here(&objects.iter().collect::<Vec<_>>()),
         Done::Established => here(&definitions(objects).collect::<Vec<_>>()),
+        Done::RolledOut { daemon_set } => here(&[daemon_set]),
         Done::ControlPlane { deployment, webhook } => here(&[deployment, webhook]),
         Done::Gateway { deployment, address } => {
             let service = address.iter().chain(objects.iter().filter(|object| object.kind == "Service"));
@@ -61,6 +63,7 @@ pub fn unmet(unit: &Unit, done: &Done, objects: &[ObjectRef], live: &impl Lookup
             let definitions: Vec<ObjectRef> = definitions(objects).cloned().collect();
             missing(cluster, &definitions, live).or_else(|| not_established(cluster, &definitions, live))
         }
+        Done::RolledOut { daemon_set } => daemons::not_rolled_out(cluster, daemon_set, live),
         Done::ControlPlane { deployment, webhook } => workload::unavailable(cluster, deployment, live)
             .or_else(|| registration::without_ca_bundle(cluster, webhook, live)),
         Done::Gateway { deployment, address } => workload::unavailable(cluster, deployment, live)
@@ -82,10 +85,12 @@ pub fn failed_since(unit: &Unit, done: &Done, live: &impl Lookup) -> Option<Stri
         Done::ControlPlane { deployment, .. } | Done::Gateway { deployment, .. } => {
             workload::failed_since(&unit.cluster, deployment, live)
         }
-        // Whoever installs a release may still mend it.
+        // Whoever installs a release may still mend it. A DaemonSet has no deadline by which Kubernetes would count
+        // it as failed.
         Done::Installed(_)
         | Done::Exists
         | Done::Established
+        | Done::RolledOut { .. }
         | Done::Address { .. }
         | Done::Token { .. }
         | Done::Registered { .. } => None,
@@ -121,6 +126,7 @@ pub fn outputs(unit: &Unit, done: &Done, live: &impl Lookup, in_use: &Values) ->
         }
         Done::Exists
         | Done::Established
+        | Done::RolledOut { .. }
         | Done::ControlPlane { .. }
         | Done::Gateway { address: None, .. }
         // An address that hangs on an installation by others is declared: their values are complete.

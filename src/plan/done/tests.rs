@@ -131,6 +131,53 @@ fn an_old_replica_that_still_serves_does_not_make_a_deployment_done() {
 }
 
 #[test]
+fn a_daemon_set_is_done_once_its_newest_form_runs_on_every_node_that_it_is_for() {
+    let facts = |strategy: &str, status: Value| {
+        let value = json!({
+            "apiVersion": "apps/v1", "kind": "DaemonSet",
+            "metadata": {"name": "istio-cni-node", "namespace": "n", "generation": 2},
+            "spec": {"updateStrategy": {"type": strategy}}, "status": status,
+        });
+        let done = Done::RolledOut { daemon_set: reference(&value) };
+        unmet(&unit("c1/cni"), &done, &[], &seen([("c1", value)])).map(|unmet| unmet.facts)
+    };
+    let status = |observed: u32, wanted: u32, updated: u32, available: u32| {
+        json!({
+            "observedGeneration": observed, "desiredNumberScheduled": wanted, "updatedNumberScheduled": updated,
+            "numberAvailable": available,
+        })
+    };
+    let rolling = |status: Value| facts("RollingUpdate", status);
+    assert_eq!(rolling(status(2, 3, 3, 3)), None);
+    assert_eq!(rolling(status(2, 0, 0, 0)), None, "there is no node for it");
+    assert_eq!(
+        rolling(status(1, 3, 3, 3)),
+        Some(vec!["its controller has not seen the last change yet".to_owned()])
+    );
+    assert_eq!(
+        rolling(status(2, 3, 2, 2)),
+        Some(vec![
+            "its newest form is on 2 of 3 nodes, and it is available on 2".to_owned(),
+            "pods that are injected meanwhile do not begin on the others".to_owned(),
+        ])
+    );
+    assert_eq!(
+        rolling(status(2, 3, 2, 3)),
+        Some(vec!["its newest form is on 2 of 3 nodes, and it is available on 3".to_owned()])
+    );
+    assert_eq!(facts("OnDelete", status(2, 3, 0, 3)), None, "somebody deletes its pods by hand");
+    let done = Done::RolledOut {
+        daemon_set: reference(&json!({
+            "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "istio-cni-node", "namespace": "n"},
+        })),
+    };
+    let elsewhere = seen([("c2", service("ClusterIP", json!([])))]);
+    let lacking = unmet(&unit("c1/cni"), &done, &[], &elsewhere).expect("it is not there");
+    assert_eq!(lacking.what, "DaemonSet n/istio-cni-node to run on every node");
+    assert_eq!(lacking.facts, ["DaemonSet n/istio-cni-node does not exist in c1"]);
+}
+
+#[test]
 fn a_definition_that_is_not_established_is_named() {
     let definition = |name: &str, status: &str| {
         json!({

@@ -56,6 +56,16 @@ fn objects(release: &Release) -> Vec<Value> {
                 "webhooks": [{"name": "rev.validation.istio.io", "clientConfig": {}, "failurePolicy": "Ignore"}],
             }),
         ],
+        ChartName::Cni => vec![
+            namespaced(release, "v1", "ServiceAccount", "istio-cni", json!({})),
+            namespaced(release, "apps/v1", "DaemonSet", "istio-cni-node", json!({"spec": {
+                "selector": {"matchLabels": {"k8s-app": "istio-cni-node"}},
+                "template": {
+                    "metadata": {"labels": {"k8s-app": "istio-cni-node"}},
+                    "spec": {"containers": [{"name": "install-cni", "image": format!("install-cni:{}", value("global.tag").and_then(|tag| tag.as_str().map(str::to_owned)).unwrap_or_default())}]},
+                },
+            }})),
+        ],
         ChartName::Gateway => vec![
             deployment(release, "istio-eastwestgateway", json!([{"name": "istio-proxy", "image": "auto"}])),
             namespaced(release, "v1", "Service", "istio-eastwestgateway", json!({

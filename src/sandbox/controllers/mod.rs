@@ -16,7 +16,8 @@
 //! |---|---|
 //! | `addresses` | gives load balancers their addresses |
 //! | `tokens`, `rights` | ServiceAccounts: their tokens, what they may do |
-//! | `workloads`, `pods`, `injection` | Deployments, their Pods, and the webhooks that Pods pass |
+//! | `workloads`, `daemons` | Deployments, DaemonSets and their Pods |
+//! | `pods`, `injection` | what Pods run, and the webhooks that they pass |
 //! | `istiod`, `route`, `webhook` | what istiod reads and writes, and how it is reached |
 //! | `debug`, `syncs` | what istiod answers at its monitoring port |
 //! | `rounds`, `notes`, `overview`, `follow` | what is looked at when |
@@ -24,10 +25,11 @@
 //!
 //! What is not simulated: traffic, scheduling (Pods are never bound to a node, so that a deleted one is
 //! gone at once), images, scaling by metrics,
-//! StatefulSets and DaemonSets, EndpointSlices of Pods, and webhooks that are not Istio's.
+//! StatefulSets, EndpointSlices of Pods, and webhooks that are not Istio's.
 
 mod addresses;
 mod controlled;
+mod daemons;
 mod debug;
 mod events;
 mod follow;

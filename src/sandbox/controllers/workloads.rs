@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::controlled::time_of;
+use super::daemons;
 use super::events::warn;
 use super::injection::admit;
 use super::istiod::account_name;
@@ -19,7 +20,7 @@ use super::status::{self, with_update_times};
 use super::world::{Member, World};
 use crate::object::Object;
 
-const MANAGER: &str = "kube-controller-manager";
+pub(super) const MANAGER: &str = "kube-controller-manager";
 const HASH: &str = "pod-template-hash";
 
 /// Brings the Pods of all Deployments of a cluster to what their templates say.
@@ -30,14 +31,17 @@ pub(super) fn reconcile(world: &World, member: usize) {
             roll(world, member, &deployment);
         }
     }
+    daemons::reconcile(world, member);
 }
 
 /// Deletes what an owner that is gone left behind. The cluster takes dependants along with their
 /// owner; a round that began before the deletion may have made one more since.
 fn collect_garbage(member: &Member) {
-    for (owner_group, owner_kind, group, kind) in
-        [("apps", "Deployment", "apps", "ReplicaSet"), ("apps", "ReplicaSet", "", "Pod")]
-    {
+    for (owner_group, owner_kind, group, kind) in [
+        ("apps", "Deployment", "apps", "ReplicaSet"),
+        ("apps", "ReplicaSet", "", "Pod"),
+        ("apps", "DaemonSet", "", "Pod"),
+    ] {
         let owners = member.cluster.list(owner_group, owner_kind, None);
         let is_orphan = |object: &Object| {
             items(object, &["metadata", "ownerReferences"])
@@ -114,13 +118,13 @@ fn replicas(object: &Object) -> usize {
         .unwrap_or(1)
 }
 
-fn owned(member: &Member, owner: &Object, group: &str, kind: &str) -> Vec<Arc<Object>> {
+pub(super) fn owned(member: &Member, owner: &Object, group: &str, kind: &str) -> Vec<Arc<Object>> {
     let Some(uid) = owner.uid() else { return Vec::new() };
     let objects = member.cluster.list(group, kind, owner.namespace());
     objects.into_iter().filter(|object| is_owned_by(object, uid) && !is_leaving(object)).collect()
 }
 
-fn delete(member: &Member, object: &Object) {
+pub(super) fn delete(member: &Member, object: &Object) {
     let _ = member.cluster.delete(object);
 }
 
@@ -185,7 +189,7 @@ fn fill(world: &World, member: usize, set: &Object, wanted: usize) -> Result<(),
         .map(|ordinal: u32| pod_name(set, ordinal))
         .filter(|name| present.iter().all(|pod| pod.name() != name));
     for name in names.take(wanted.saturating_sub(present.len())) {
-        if let Err(reason) = create_pod(world, member, set, &name) {
+        if let Err(reason) = create_pod(world, member, set, &name, None) {
             warn(target, set, "replicaset-controller", "FailedCreate", &format!("Error creating: {reason}"));
             return Err(reason);
         }
@@ -193,16 +197,27 @@ fn fill(world: &World, member: usize, set: &Object, wanted: usize) -> Result<(),
     Ok(())
 }
 
-fn create_pod(world: &World, member: usize, set: &Object, name: &str) -> Result<(), String> {
+/// Makes a Pod of the template of its owner, with a name and a label of its own.
+pub(super) fn create_pod(
+    world: &World,
+    member: usize,
+    set: &Object,
+    name: &str,
+    label: Option<(&str, &str)>,
+) -> Result<(), String> {
     let cluster = &world.members[member].cluster;
     let metadata = set.get(&["spec", "template", "metadata"]);
     let part =
         |key: &str| metadata.and_then(|metadata| metadata.get(key)).cloned().unwrap_or_else(|| json!({}));
+    let mut labels = part("labels");
+    if let Some((key, value)) = label {
+        labels[key] = value.into();
+    }
     let pod = Object::from_value(json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
             "name": name, "generateName": format!("{}-", set.name()), "namespace": set.namespace(),
-            "labels": part("labels"), "annotations": part("annotations"),
+            "labels": labels, "annotations": part("annotations"),
             "ownerReferences": [owner_reference(set)],
         },
         "spec": set.get(&["spec", "template", "spec"]),
@@ -301,7 +316,7 @@ fn progressing(set: &str, wanted: usize, standing: &Standing) -> Value {
 }
 
 /// The hash that tells templates apart, whatever the order of their keys.
-fn template_hash(deployment: &Object) -> String {
+pub(super) fn template_hash(deployment: &Object) -> String {
     let mut hash = Sha256::new();
     feed(&mut hash, deployment.get(&["spec", "template"]).unwrap_or(&Value::Null));
     letters(&hash.finalize(), 10)
@@ -331,7 +346,7 @@ fn feed(hash: &mut Sha256, value: &Value) {
     }
 }
 
-fn pod_name(set: &Object, ordinal: u32) -> String {
+pub(super) fn pod_name(set: &Object, ordinal: u32) -> String {
     let digest = Sha256::digest(format!("{}\n{ordinal}", set.uid().unwrap_or_default()));
     format!("{}-{}", set.name(), letters(&digest, 5))
 }

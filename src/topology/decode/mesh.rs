@@ -7,8 +7,8 @@ use crate::diagnostic::{Diagnostic, listed};
 use crate::document::{Entry, Kind, Node, Spanned};
 use crate::topology::codes::{ISTIO_VERSION_MALFORMED, ISTIO_VERSION_UNKNOWN};
 use crate::topology::{
-    Dns, Istio, IstioVersion, KNOWN_VERSIONS, Mesh, Mtls, NamespaceName, Platform, Profile, ReleaseValues,
-    VersionFault, keys,
+    Cni, Dns, Istio, IstioVersion, KNOWN_VERSIONS, Mesh, Mtls, NamespaceName, Platform, Profile,
+    ReleaseValues, VersionFault, keys,
 };
 
 pub(super) fn mesh(entry: &Entry, reader: &mut Reader) -> Option<Mesh> {
@@ -40,9 +40,10 @@ pub(super) fn istio<'n>(entry: &'n Entry, reader: &mut Reader) -> (Istio, Layer<
     let charts = charts(&fields, reader);
     let profile = reader.word(&fields, "profile", &Profile::ALL);
     let platform = reader.word(&fields, "platform", &Platform::ALL);
+    let cni = reader.word(&fields, "cni", &Cni::ALL);
     let layer = fields.entry("values").map(|entry| values::layer(entry, reader)).unwrap_or_default();
     let values: ReleaseValues = values::Shared::of(&[&layer]).release_values();
-    (Istio { version, charts, profile, platform, values }, layer)
+    (Istio { version, charts, profile, platform, cni, values }, layer)
 }
 
 fn version(node: &Node, reader: &mut Reader) -> Option<Spanned<IstioVersion>> {

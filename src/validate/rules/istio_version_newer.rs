@@ -1,7 +1,7 @@
 //! A version that came after all that are known, on Istio's own charts.
 
 use super::*;
-use crate::topology::{Charts, KNOWN_VERSIONS};
+use crate::topology::KNOWN_VERSIONS;
 
 static CODE: Code = Code {
     name: "istio-version-newer",
@@ -12,9 +12,8 @@ static CODE: Code = Code {
 pub(super) const RULE: Rule = Rule::new(&CODE, check);
 
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
-    match topology.istio.charts.as_ref().map(|charts| &charts.value) {
-        Some(Charts::Path(_) | Charts::Source(_) | Charts::External) => {}
-        Some(Charts::Embedded) | None => return,
+    if topology.is_on_embedded_charts() {
+        return;
     }
     let newer = topology.istio.version.as_ref().filter(|version| version.value.is_newer_than_known());
     if let Some(version) = newer {

@@ -1,7 +1,7 @@
 //! A version that the embedded charts are not for.
 
 use super::*;
-use crate::topology::{Charts, EMBEDDED_MINORS, IstioVersion};
+use crate::topology::{EMBEDDED_MINORS, IstioVersion};
 
 static CODE: Code = Code {
     name: "istio-version-not-embedded",
@@ -13,9 +13,8 @@ pub(super) const RULE: Rule = Rule::new(&CODE, check);
 
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     let charts = topology.istio.charts.as_ref();
-    match charts.map(|charts| &charts.value) {
-        Some(Charts::Path(_) | Charts::Source(_) | Charts::External) => return,
-        Some(Charts::Embedded) | None => {}
+    if !topology.is_on_embedded_charts() {
+        return;
     }
     let Some(version) = topology.istio.version.as_ref().filter(|version| !version.value.is_embedded()) else {
         return;

@@ -31,6 +31,7 @@ mod cluster_id_reserved;
 mod cluster_listed_twice;
 mod cluster_name_malformed;
 mod cluster_unknown;
+mod cni_not_embedded;
 mod context_duplicate;
 mod control_plane_address_hostname;
 mod control_plane_address_ipv6;
@@ -63,6 +64,7 @@ mod network_unknown;
 mod network_unused;
 mod network_without_gateway;
 mod no_primary;
+mod platform_without_cni;
 mod pod_cidr_overlap;
 mod pods_services_overlap;
 mod primary_unknown;
@@ -83,7 +85,7 @@ mod value_owned_by_topology;
 pub use control_plane_address_hostname::CODE as CONTROL_PLANE_ADDRESS_HOSTNAME;
 
 /// Every rule, in the order in which a reader of the file would ask.
-pub const RULES: [Rule; 62] = [
+pub const RULES: [Rule; 64] = [
     mesh_id_malformed::RULE,
     trust_domain_malformed::RULE,
     cluster_name_malformed::RULE,
@@ -140,6 +142,8 @@ pub const RULES: [Rule; 62] = [
     istio_version_not_embedded::RULE,
     istio_version_newer::RULE,
     profile_not_embedded::RULE,
+    cni_not_embedded::RULE,
+    platform_without_cni::RULE,
     value_owned_by_topology::RULE,
     marker_reserved::RULE,
     remote_cluster_timeout_zero::RULE,

@@ -1,7 +1,6 @@
 //! A profile or a platform, which the embedded charts do not have.
 
 use super::*;
-use crate::topology::Charts;
 
 static CODE: Code = Code {
     name: "profile-not-embedded",
@@ -13,9 +12,8 @@ pub(super) const RULE: Rule = Rule::new(&CODE, check);
 
 fn check(topology: &Topology, found: &mut Vec<Diagnostic>) {
     let istio = &topology.istio;
-    match istio.charts.as_ref().map(|charts| &charts.value) {
-        Some(Charts::Path(_) | Charts::Source(_) | Charts::External) => return,
-        Some(Charts::Embedded) | None => {}
+    if !topology.is_on_embedded_charts() {
+        return;
     }
     let profile = istio.profile.as_ref().map(|profile| (profile.span, "a profile of Istio's own charts"));
     let platform =

@@ -103,7 +103,9 @@ impl Told {
 /// Why, and what comes of it.
 pub(super) fn remarks(change: &Change, plan: &Plan) -> Vec<String> {
     let mut remarks = Vec::new();
-    if change.restarts() {
+    if change.restarts_agents() {
+        remarks.push("restarts node by node, workloads do not".to_owned());
+    } else if change.restarts() {
         remarks.push("restarts".to_owned());
     }
     if change.cuts_traffic() {

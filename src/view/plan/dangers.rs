@@ -24,7 +24,10 @@ pub(super) fn dangers(plan: &Plan) -> Vec<String> {
         };
         tell("deletes", of(&|change| change.action == Action::Delete), "");
         tell("deletes and makes anew", of(&|change| change.action == Action::Replace), "");
-        tell("restarts the pods of", of(&Change::restarts), "");
+        tell("restarts the pods of", of(&|change| change.restarts() && !change.restarts_agents()), "");
+        let begin_late =
+            ", node by node: pods that begin there meanwhile are tried again, those that run go on";
+        tell("restarts the node agent of", of(&Change::restarts_agents), begin_late);
         tell("cuts traffic through", of(&Change::cuts_traffic), "");
         tell("has istiod drop a cluster and read it anew by", of(&Change::reregisters), "");
         tell("gives up", of(&|change| change.action == Action::Release && plan.mode == Mode::Apply), "");
@@ -97,12 +100,21 @@ pub(super) fn verdict(plan: &Plan) -> String {
     let count = |wanted: &dyn Fn(&Change) -> bool| {
         plan.steps.iter().flat_map(Step::writes).filter(|change| wanted(change)).count()
     };
-    let restarts = count(&Change::restarts);
+    let agents = count(&Change::restarts_agents);
+    let restarts = count(&Change::restarts) - agents;
     let deleted = count(&|change| matches!(change.action, Action::Delete | Action::Replace));
     let restarts = match restarts {
         0 => "Nothing restarts".to_owned(),
         1 => "1 workload restarts".to_owned(),
         many => format!("{many} workloads restart"),
+    };
+    let restarts = match agents {
+        0 => restarts,
+        agents => format!(
+            "{restarts}, {} {}",
+            counted(agents, "node agent", "node agents"),
+            if agents == 1 { "does" } else { "do" }
+        ),
     };
     match deleted {
         0 => format!("{restarts}, nothing is deleted."),

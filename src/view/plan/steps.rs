@@ -88,6 +88,7 @@ fn profile(step: &Step, plan: &Plan) -> Option<String> {
         UnitKind::Namespace
         | UnitKind::Trust
         | UnitKind::Base
+        | UnitKind::Cni
         | UnitKind::ControlPlane
         | UnitKind::EastWestGateway
         | UnitKind::ExposeControlPlane
@@ -115,6 +116,7 @@ fn waits(step: &Step, plan: &Plan) -> Option<String> {
                 step.changes.iter().filter(|change| change.object.kind == "CustomResourceDefinition").count();
             Some(format!("waits for {}", counted(kinds, "CRD", "CRDs")))
         }
+        Done::RolledOut { .. } => Some("waits until it runs on every node".to_owned()),
         Done::ControlPlane { .. } => Some("waits for istiod and its webhook".to_owned()),
         Done::Gateway { address: Some(_), .. } => Some("waits for its pods and an address".to_owned()),
         Done::Gateway { address: None, .. } => Some("waits for its pods".to_owned()),

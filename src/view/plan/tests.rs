@@ -292,6 +292,27 @@ fn restarted() -> Plan {
 }
 
 #[test]
+fn a_node_agent_that_starts_anew_is_told_apart_from_workloads() {
+    let file = example("primary-remote-multi-network.yaml");
+    let on = |version: &str| {
+        desired(&file.replace(
+            "version: 1.30.3, charts: embedded",
+            &format!("version: {version}, charts: embedded, cni: enabled"),
+        ))
+    };
+    let mut world = World::new(&on("1.30.2"));
+    world.apply(&on("1.30.2"));
+    let plan = world.plan(&on("1.30.3")).unwrap();
+    let (shown, told) = (text(&plan, PLAIN), markdown(&plan));
+    assert!(told.contains("cluster1: restarts the node agent of 1 object, node by node: pods that begin there meanwhile are tried again, those that run go on: DaemonSet istio-system/istio-cni-node"), "{told}");
+    assert!(
+        shown.contains("~ DaemonSet istio-system/istio-cni-node    restarts node by node, workloads do not"),
+        "{shown}"
+    );
+    assert!(shown.contains("Nothing restarts, 2 node agents do, nothing is deleted."), "{shown}");
+}
+
+#[test]
 fn waves_are_told_in_a_sentence_and_at_their_steps() {
     assert_eq!(
         text(&restarted(), PLAIN),

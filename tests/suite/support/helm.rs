@@ -51,7 +51,7 @@ pub(crate) fn template(
         .arg("template")
         .arg(&setting.release)
         .arg(chart)
-        .args(["--namespace", &setting.namespace, "--kube-version", setting.kube_version])
+        .args(["--namespace", &setting.namespace, "--kube-version", setting.kube_version, "--include-crds"])
         .arg("--values")
         .arg(values)
         .output()

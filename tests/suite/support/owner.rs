@@ -38,8 +38,13 @@ impl Owner {
 
     /// Whose charts lie in these folders. As with helm's --skip-schema-validation, no schema is asked.
     pub(crate) fn with(folder: &dyn Fn(&str) -> PathBuf) -> Self {
-        let chart = |name: ChartName| (name, Arc::new(helm::chart(&folder(name.as_str())).without_schema()));
-        Self(Arc::new(ChartName::ALL.map(chart).into()))
+        let chart = |name: ChartName| {
+            let folder = folder(name.as_str());
+            // No topology here has a node agent of the embedded charts: there is none.
+            let is_there = folder.is_dir() || name != ChartName::Cni;
+            is_there.then(|| (name, Arc::new(helm::chart(&folder).without_schema())))
+        };
+        Self(Arc::new(ChartName::ALL.into_iter().filter_map(chart).collect()))
     }
 
     /// The objects of a unit's release with values.

@@ -216,11 +216,22 @@ pub(crate) async fn run(
     arguments: &[&str],
     script: impl FnMut(&Asked) -> Deed + Send + 'static,
 ) -> Ran {
+    run_on(tap, folder, arguments, "mesh.yaml", script).await
+}
+
+/// The same on another file than the topology: a saved plan.
+pub(crate) async fn run_on(
+    tap: &Tap,
+    folder: &Path,
+    arguments: &[&str],
+    path: &str,
+    script: impl FnMut(&Asked) -> Deed + Send + 'static,
+) -> Ran {
     tap.revive().await;
     tap.script(script);
     let child = Command::new(env!("CARGO_BIN_EXE_stolos"))
         .args(arguments)
-        .args(["--kubeconfig", "config", "mesh.yaml"])
+        .args(["--kubeconfig", "config", path])
         .current_dir(folder)
         .env_clear()
         .env("COLUMNS", "100")

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{decoded, not_established, registration, without_address, workload};
+use super::{daemons, decoded, not_established, registration, without_address, workload};
 use crate::compile::{Awaited, Demand, Look, Place};
 use crate::diagnostic::{counted, listed};
 use crate::document::SourceId;
@@ -50,6 +50,7 @@ fn root_of(look: &Look) -> Option<(&ObjectRef, &str)> {
         Look::Exists
         | Look::Established
         | Look::Available
+        | Look::RolledOut
         | Look::Version(_)
         | Look::Value { .. }
         | Look::Trusted
@@ -148,6 +149,7 @@ fn fact(cluster: &ClusterName, demand: &Demand, found: &Object, live: &impl Look
             Some(unmet.facts.join("; "))
         }
         Look::Available => workload::unavailable(cluster, object, live).map(told),
+        Look::RolledOut => daemons::not_rolled_out(cluster, object, live).map(told),
         Look::Addressed => without_address(cluster, object, live).map(|unmet| unmet.facts.join("; ")),
         Look::Trusted => registration::ca_bundle_fact(cluster, object, live),
         Look::Version(version) => another_version(found, *version)

@@ -81,6 +81,55 @@ fn what_a_deployment_that_is_gone_left_behind_does_not_hold_up_the_next() {
 }
 
 #[test]
+fn a_daemon_set_runs_once_and_its_new_form_takes_the_place_of_the_old() {
+    let daemons = |image: &str| {
+        let mut daemons = plain_deployment(image, 1);
+        daemons["kind"] = "DaemonSet".into();
+        daemons["spec"].as_object_mut().unwrap().remove("replicas");
+        daemons
+    };
+    let mut fleet = one_cluster("daemons");
+    fleet.apply("c1", [daemons("web:1")]);
+    fleet.settle();
+    let status = |fleet: &Fleet| {
+        let found = fleet.store("c1").list("apps", "DaemonSet", Some(NS)).pop().unwrap();
+        let number = |key: &str| found.get(&["status", key]).and_then(Value::as_u64).unwrap_or(0);
+        let behind = found.get(&["metadata", "generation"]) != found.get(&["status", "observedGeneration"]);
+        let numbers =
+            ["desiredNumberScheduled", "updatedNumberScheduled", "numberAvailable", "numberUnavailable"];
+        (numbers.map(number), behind)
+    };
+    let pods = |fleet: &Fleet| {
+        let pods = fleet.store("c1").list("", "Pod", Some(NS));
+        pods.iter()
+            .map(|pod| pod.get(&["spec", "containers"]).unwrap()[0]["image"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((status(&fleet), pods(&fleet)), (([1, 1, 1, 0], false), vec![json!("web:1")]));
+    fleet.apply("c1", [daemons("web:2")]);
+    fleet.settle();
+    assert_eq!((status(&fleet), pods(&fleet)), (([1, 1, 1, 0], false), vec![json!("web:2")]));
+
+    let mut kept = daemons("web:3");
+    kept["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
+    kept["spec"]["template"]["spec"]["serviceAccountName"] = "nobody".into();
+    fleet.apply("c1", [kept]);
+    fleet.settle();
+    assert_eq!((status(&fleet), pods(&fleet)), (([1, 0, 1, 0], false), vec![json!("web:2")]));
+    let name = fleet.store("c1").list("", "Pod", Some(NS)).pop().unwrap().name().to_owned();
+    fleet.delete("c1", "", "Pod", Some(NS), &name);
+    fleet.settle();
+    assert_eq!(
+        (status(&fleet), pods(&fleet)),
+        (([1, 0, 0, 1], false), Vec::new()),
+        "its account is not there"
+    );
+    fleet.delete("c1", "apps", "DaemonSet", Some(NS), "web");
+    fleet.settle();
+    assert_eq!(pods(&fleet), Vec::<Value>::new());
+}
+
+#[test]
 fn a_service_that_is_no_load_balancer_any_more_gives_its_address_back() {
     let mut fleet = one_cluster("address-back");
     fleet.apply("c1", [balancer("a")]);
