@@ -152,17 +152,7 @@ async fn is_ready(
             Some(_) | None => Look::Lacks(unmet),
         },
     };
-    let whose = match desired.done {
-        Done::Installed(_) => Whose::Others,
-        Done::Exists
-        | Done::Established
-        | Done::RolledOut { .. }
-        | Done::ControlPlane { .. }
-        | Done::Gateway { .. }
-        | Done::Address { .. }
-        | Done::Token { .. }
-        | Done::Registered { .. } => Whose::Ours,
-    };
+    let whose = if desired.done.is_about_others() { Whose::Others } else { Whose::Ours };
     let waited_for = (targets.as_slice(), whose);
     if lacks(&seen).is_some() && !wait(run, step, deadline, waited_for, &mut seen, look).await? {
         return Ok(false);

@@ -190,6 +190,13 @@ pub enum Done {
     },
 }
 
+impl Done {
+    /// Whether it is about objects that others install, which do not carry our label.
+    pub fn is_about_others(&self) -> bool {
+        matches!(self, Self::Installed(_))
+    }
+}
+
 /// What a serving primary leaves in its remote, and what it needs to do so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effects {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Action, Change, Inventory};
-use crate::compile::{DesiredCluster, DesiredUnit, Done, Hole, MeshFacts, Values};
+use crate::compile::{DesiredCluster, DesiredUnit, Hole, MeshFacts, Values};
 use crate::diagnostic::Failure;
 use crate::graph::{Unit, UnitKind, UnknownUnit};
 use crate::object::ObjectRef;
@@ -195,7 +195,7 @@ impl Step {
 
     /// Whether it is about a release that others install.
     pub fn others_install(&self) -> bool {
-        self.desired.as_ref().is_some_and(|unit| matches!(unit.done, Done::Installed(_)))
+        self.desired.as_ref().is_some_and(|unit| unit.done.is_about_others())
     }
 
     /// Whether there is nothing to do and nothing to wait for.

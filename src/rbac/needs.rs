@@ -256,16 +256,9 @@ fn apply(needs: &mut BTreeMap<ClusterName, Needs<'_>>, unit: &DesiredUnit, objec
         | Done::Registered { effects: Some(_), .. } => done::reads(&unit.unit, &unit.done, &own),
     };
     for needs in needs.values_mut() {
-        match &unit.done {
-            Done::Installed(_) => needs.watch_others(&targets),
-            Done::Exists
-            | Done::Established
-            | Done::RolledOut { .. }
-            | Done::ControlPlane { .. }
-            | Done::Gateway { .. }
-            | Done::Address { .. }
-            | Done::Token { .. }
-            | Done::Registered { .. } => needs.watch(&targets),
+        match unit.done.is_about_others() {
+            true => needs.watch_others(&targets),
+            false => needs.watch(&targets),
         }
         let here =
             || targets.iter().filter(|(cluster, object)| cluster == needs.name && object.namespace.is_some());

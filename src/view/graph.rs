@@ -78,7 +78,7 @@ pub fn unit(graph: &Graph, desired: &DesiredUnit) -> String {
     if let Done::Installed(awaited) = &desired.done {
         line("installed", &format!("by others: release {}, values {}", awaited.release, awaited.values));
     }
-    if !matches!(desired.done, Done::Installed(_)) || !desired.content.objects.is_empty() {
+    if !desired.done.is_about_others() || !desired.content.objects.is_empty() {
         line("file", &format!("{}/{}", unit.cluster, unit.file_name()));
     }
     line("done when", &condition(&desired.done));

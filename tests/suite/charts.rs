@@ -171,7 +171,7 @@ fn a_saved_plan_is_stale_once_its_charts_are_others() {
 }
 
 /// Istio's own charts, of each version that the folder has: `STOLOS_ISTIO_CHARTS/1.30.3`.
-fn official() -> Vec<(String, PathBuf)> {
+pub(crate) fn official() -> Vec<(String, PathBuf)> {
     let folder = std::env::var_os("STOLOS_ISTIO_CHARTS").expect("STOLOS_ISTIO_CHARTS names a folder");
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {

@@ -16,7 +16,7 @@ use crate::support::tap::{Class, Deed, Moment};
 use crate::support::tapped::{PATIENCE, State, Tapped, differences, with_api_servers};
 use crate::support::tapped_servers::{TappedServers, lasting_names};
 
-const APPLY: &[&str] = &["apply", "--auto-approve", "--timeout", "30s"];
+pub(crate) const APPLY: &[&str] = &["apply", "--auto-approve", "--timeout", "30s"];
 const DESTROY: &[&str] = &["destroy", "--auto-approve", "--timeout", "30s"];
 const PLAN: &[&str] = &["plan", "--detailed-exitcode"];
 
@@ -68,7 +68,7 @@ async fn expected(file: &str) -> Expected {
     Expected { name: file.to_owned(), topology, applied_in, applied, destroyed, apply_writes, destroy_writes }
 }
 
-/// Kills one run of a verb at a write, and gives what is wrong after the next one.
+/// What is wrong after a case.
 async fn killed(expected: Arc<Expected>, Case { verb, write, moment }: Case) -> Vec<String> {
     let folder = folder(&format!("killed-{}-{}-{write}-{moment:?}", expected.name, verb[0]));
     let (tapped, wanted) = if verb[0] == "apply" {
@@ -76,6 +76,17 @@ async fn killed(expected: Arc<Expected>, Case { verb, write, moment }: Case) -> 
     } else {
         (Tapped::copy(&folder, &expected.topology, &expected.applied_in).await, &expected.destroyed)
     };
+    let faults = faults_after_a_kill(tapped, (verb, write, moment), wanted).await;
+    let _ = std::fs::remove_dir_all(folder);
+    faults
+}
+
+/// Kills a run of a verb at a write, and gives what is wrong after the next one.
+pub(crate) async fn faults_after_a_kill(
+    tapped: Tapped,
+    (verb, write, moment): (&[&str], usize, Moment),
+    wanted: &State,
+) -> Vec<String> {
     let ran = tapped
         .run(verb, move |asked| match asked.class {
             Class::Write if asked.nth_of_class == write => Deed::Kill(moment),
@@ -100,7 +111,6 @@ async fn killed(expected: Arc<Expected>, Case { verb, write, moment }: Case) -> 
         }
     }
     tapped.running.stop().await;
-    let _ = std::fs::remove_dir_all(folder);
     faults
 }
 

@@ -7,13 +7,11 @@ use std::sync::Arc;
 use stolos::plan::inventory_ref;
 
 use super::FILE;
+use crate::killed::{APPLY, faults_after_a_kill};
 use crate::support::matrix::{sample, side_by_side};
 use crate::support::meshes::{folder, topology_text};
-use crate::support::tap::{Class, Deed, Moment};
-use crate::support::tapped::{State, Tapped, differences, with_api_servers};
-
-const APPLY: &[&str] = &["apply", "--auto-approve", "--timeout", "30s"];
-const PLAN: &[&str] = &["plan", "--detailed-exitcode"];
+use crate::support::tap::{Class, Moment};
+use crate::support::tapped::{State, Tapped, with_api_servers};
 
 /// A hand-over that is killed at a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,28 +61,7 @@ async fn expected() -> Expected {
 async fn killed(expected: Arc<Expected>, Case { write, moment }: Case) -> Vec<String> {
     let there = folder(&format!("hand-over-{write}-{moment:?}"));
     let tapped = Tapped::copy(&there, &expected.topology, &expected.installed_in).await;
-    let ran = tapped
-        .run(APPLY, move |asked| match asked.class {
-            Class::Write if asked.nth_of_class == write => Deed::Kill(moment),
-            _ => Deed::Pass,
-        })
-        .await;
-    let mut faults = Vec::new();
-    // The last answer may come too late for a kill.
-    if ran.code.is_some() && moment != Moment::Answered {
-        faults.push(format!("it was not killed: {ran}"));
-    }
-    let ran = tapped.undisturbed(APPLY).await;
-    if ran.code != Some(0) {
-        faults.push(ran.to_string());
-    }
-    faults.extend(differences(&expected.handed_over, &tapped.state().await));
-    faults.extend(tapped.faults_in_the_books());
-    let ran = tapped.undisturbed(PLAN).await;
-    if ran.code != Some(0) {
-        faults.push(format!("there is still something to do: {ran}"));
-    }
-    tapped.running.stop().await;
+    let faults = faults_after_a_kill(tapped, (APPLY, write, moment), &expected.handed_over).await;
     let _ = std::fs::remove_dir_all(there);
     faults
 }

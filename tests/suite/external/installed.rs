@@ -1,13 +1,13 @@
 //! What installs in life: `helm` itself on API servers, and Istio's own charts of every version.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use stolos::compile::Desired;
 use stolos::plan::Mode;
 
 use super::{FILE, embedded, external};
+use crate::charts::official;
 use crate::support::back_end::BackEnd;
 use crate::support::command::repository;
 use crate::support::matrix::say;
@@ -65,23 +65,6 @@ async fn helm_takes_what_was_handed_over_to_it() {
     // istiod starts anew without the annotation that only an apply of ours needs.
     assert!(meshes.apply().await.summary.is_complete());
     assert_eq!(writes(&meshes.plan(Mode::Apply).await), Vec::<String>::new());
-}
-
-/// The folders of Istio's own charts, each with the version that it is of.
-fn official() -> Vec<(String, PathBuf)> {
-    let folder = std::env::var_os("STOLOS_ISTIO_CHARTS").expect("STOLOS_ISTIO_CHARTS names a folder");
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let mut found: Vec<(String, PathBuf)> = entries
-        .filter_map(|path| {
-            let name = path.file_name()?.to_str()?;
-            // A candidate stands for its release.
-            let version = name.split('-').next()?.to_owned();
-            version.starts_with("1.").then(|| (version, path.clone()))
-        })
-        .collect();
-    found.sort();
-    assert!(!found.is_empty(), "no folder is called like a version");
-    found
 }
 
 /// A chart of Istio's own in the folder of its source.
