@@ -551,6 +551,29 @@ fn a_folder_of_ones_own_is_found_again_from_the_lock() {
 }
 
 #[test]
+fn a_node_agent_is_vendored_where_the_topology_has_one() {
+    let server = repository_of_charts();
+    let chart: &[u8] = b"apiVersion: v2\nname: cni\nversion: 1.30.3\n";
+    let template: &[u8] = b"apiVersion: v1\nkind: ConfigMap\nmetadata: { name: agent }\n";
+    let agent = packed_with(&[], &[("cni/Chart.yaml", chart), ("cni/templates/agent.yaml", template)]);
+    let mut index = index(archive_of);
+    index.extend_from_slice(b"  cni:\n  - { name: cni, version: 1.30.3, urls: [cni.tgz] }\n");
+    server.put("/index.yaml", Answer::File(index));
+    server.put("/cni.tgz", Answer::File(agent));
+    let folder = mesh("vendor-cni", &format!("{}, cni: enabled", repo(&server)));
+    let ran = vendor(&folder);
+    assert_eq!(ran.code, Some(0), "{ran}");
+    let archives: Vec<String> =
+        written(&folder).into_iter().filter(|path| path.starts_with("charts/")).collect();
+    assert_eq!(
+        archives,
+        ["base", "cni", "gateway", "istiod"].map(|chart| format!("charts/{chart}-1.30.3.tgz"))
+    );
+    let lock = fs::read_to_string(folder.join("stolos.lock")).expect("a lock");
+    assert!(lock.contains("file = \"charts/cni-1.30.3.tgz\""), "{lock}");
+}
+
+#[test]
 fn what_is_not_published_anywhere_is_not_vendored() {
     for (source, from) in [("embedded", "from the binary"), ("{ path: charts }", "from charts")] {
         let folder = mesh("vendor-nothing", source);

@@ -148,3 +148,31 @@ fn a_folder_of_values_is_checked_and_loses_what_is_no_longer_asked_for() {
             || folder.join("out/order.txt").exists()
     );
 }
+
+#[test]
+fn a_node_agent_that_others_install_is_waited_for_before_what_needs_it() {
+    let text = topology_text("external-multi-network.yaml")
+        .replace("charts: external", "charts: external, cni: enabled");
+    let folder = scratch("external-cni");
+    fs::write(folder.join("mesh.yaml"), text).expect("scratch");
+    let ran = stolos(&folder, &["compile", "--values", "mesh.yaml", "-o", "values"]);
+    assert_eq!(ran.code, Some(0), "{ran}");
+    let values = fs::read_to_string(folder.join("values/cluster1/cni.yaml")).expect("its values");
+    assert!(
+        values.starts_with("# Release istio-cni in namespace istio-system of cluster1: chart cni 1.30.3.\n"),
+        "{values}"
+    );
+    let istiod = fs::read_to_string(folder.join("values/cluster1/istiod.yaml")).expect("its values");
+    assert!(istiod.contains("  cni:\n    enabled: true\n"), "{istiod}");
+
+    let planned = stolos(&folder, &["plan", "--sandbox", "mesh.yaml"]);
+    assert_eq!(planned.code, Some(0), "{planned}");
+    let line =
+        planned.stdout.lines().find(|line| line.contains("cluster1/cni ")).expect("a line of the plan");
+    assert_eq!(
+        line.split_whitespace().collect::<Vec<_>>().join(" "),
+        ". cluster1/cni waits for others to install release istio-cni"
+    );
+    let told = stolos(&folder, &["explain", "cluster1/cni", "mesh.yaml"]);
+    assert!(told.stdout.contains("istio-cni-node"), "{told}");
+}

@@ -243,3 +243,21 @@ fn what_is_not_there_is_named_where_something_of_the_release_is_and_many_of_a_ki
         (partly, vec!["not there: CustomResourceDefinition e".to_owned(), values])
     );
 }
+
+#[test]
+fn a_node_agent_of_others_has_to_run_on_every_node() {
+    let agent = |updated: u32| {
+        let status = json!({
+            "observedGeneration": 3, "desiredNumberScheduled": 2, "updatedNumberScheduled": updated, "numberAvailable": 2,
+        });
+        let metadata = json!({"generation": 3});
+        named("apps/v1", "DaemonSet", "istio-cni-node", json!({"metadata": metadata, "status": status}))
+    };
+    assert_eq!(lacks(&agent(2), Look::RolledOut, &[]), Vec::<String>::new());
+    assert_eq!(
+        lacks(&agent(1), Look::RolledOut, &[]),
+        [
+            "DaemonSet istio-system/istio-cni-node: its newest form is on 1 of 2 nodes, and it is available on 2"
+        ]
+    );
+}
