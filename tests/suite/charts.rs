@@ -38,18 +38,25 @@ fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// A .tgz with files, each below a folder of this name.
-fn packed(charts: &[&str]) -> Vec<u8> {
+/// A .tgz with files.
+pub(crate) fn tgz(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Vec<u8> {
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
-    for chart in charts {
-        for (path, content) in files_below(&repository("src/chart/embedded").join(chart)) {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(content.len() as u64);
-            header.set_mode(0o644);
-            tar.append_data(&mut header, format!("{chart}/{path}"), content.as_slice()).expect("memory");
-        }
+    for (path, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, path, content.as_slice()).expect("memory");
     }
-    tar.into_inner().expect("memory").finish().expect("memory")
+    tar.into_inner().and_then(GzEncoder::finish).expect("memory")
+}
+
+/// The embedded charts in a .tgz, each below a folder of its name.
+fn packed(charts: &[&str]) -> Vec<u8> {
+    let below = |chart: &&str| {
+        let files = files_below(&repository("src/chart/embedded").join(chart)).into_iter();
+        files.map(|(path, content)| (format!("{chart}/{path}"), content)).collect::<Vec<_>>()
+    };
+    tgz(charts.iter().flat_map(below))
 }
 
 /// A copy of the embedded charts in a folder.
