@@ -1,26 +1,40 @@
 //! The same work for many items, on all cores.
 
 use std::num::NonZero;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+
+/// How many cores there are: to find that out takes longer than some of the work, files of the system being read.
+fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
+}
 
 /// Does the same to every item; the results have the order of the items.
 ///
-/// Panics of `act` are passed on.
+/// Whoever is done takes the next one: items may differ as they like. Panics of `act` are passed on.
 pub(crate) fn on_all_cores<T: Sync, R: Send>(items: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    let share = items.len().div_ceil(workers).max(1);
-    let mut shares = items.chunks(share);
-    let own = shares.next().unwrap_or_default();
-    thread::scope(|scope| {
-        let act = &act;
-        let others: Vec<_> =
-            shares.map(|part| scope.spawn(move || part.iter().map(act).collect::<Vec<R>>())).collect();
-        let mut results: Vec<R> = own.iter().map(act).collect();
-        for part in others {
-            results.extend(part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+    let workers = cores().min(items.len());
+    let next = AtomicUsize::new(0);
+    let work = || -> Vec<(usize, R)> {
+        let mut done = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(place) else { return done };
+            done.push((place, act(item)));
+        }
+    };
+    let mut results = thread::scope(|scope| {
+        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+        let mut results = work();
+        for other in others {
+            results.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
         results
-    })
+    });
+    results.sort_unstable_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 #[cfg(test)]

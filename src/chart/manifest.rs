@@ -1,9 +1,11 @@
 //! Rendered text to manifests: split, read again as YAML, sorted.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value as Json;
 
+use crate::cores::on_all_cores;
 use crate::document::yaml::{Limits, Schema, parse_all};
 use crate::document::{Entry, Kind, Node, SourceId};
 use crate::object::{Object, ObjectRef};
@@ -31,6 +33,9 @@ pub(super) struct Written {
     /// The template's path in the chart.
     pub(super) source: Text,
 }
+
+/// Bytes of documents whose reading takes several times as long as a thread takes to begin.
+const WORTH_A_THREAD: usize = 32 << 10;
 
 /// Kinds in the order in which Helm installs them; others follow, by name.
 static INSTALL_ORDER: &[&str] = &[
@@ -118,6 +123,7 @@ impl<'c> Manifests<'c> {
     /// Takes what the templates wrote: split, read, checked and sorted.
     pub(super) fn take_written(&mut self, written: BTreeMap<Text, Written>) -> Result<(), ChartError> {
         let before = self.all.len();
+        self.read_ahead(&written);
         for (template, Written { text, source }) in written {
             if !template.ends_with("NOTES.txt") {
                 self.take(Origin::Template, &template, &source, &text)?;
@@ -126,6 +132,20 @@ impl<'c> Manifests<'c> {
         self.all[before..]
             .sort_by(|a, b| install_order(a.object.kind()).cmp(&install_order(b.object.kind())));
         Ok(())
+    }
+
+    /// Reads documents on all cores where there is so much to read that it pays. What they say, and what is wrong
+    /// with them, is looked at in their order, as ever.
+    fn read_ahead(&self, written: &BTreeMap<Text, Written>) {
+        let all = written.iter().filter(|(template, _)| !template.ends_with("NOTES.txt"));
+        let texts = all.flat_map(|(_, written)| documents(&written.text)).map(|document| document.text);
+        let mut unread: Vec<&str> =
+            texts.filter(|text| text.len() <= MOST_DOCUMENT && !self.memo.documents.knows(text)).collect();
+        // The longest first, so that none is left over for one core at the end.
+        unread.sort_unstable_by_key(|text| Reverse(text.len()));
+        if unread.iter().map(|text| text.len()).sum::<usize>() >= WORTH_A_THREAD {
+            on_all_cores(&unread, |text| drop(self.memo.documents.tree(text, read_document)));
+        }
     }
 
     fn take(&mut self, origin: Origin, template: &str, source: &str, text: &str) -> Result<(), ChartError> {

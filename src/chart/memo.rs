@@ -58,6 +58,13 @@ impl Trees {
     }
 }
 
+impl Trees {
+    /// Whether a text was read before, and is kept.
+    pub(super) fn knows(&self, text: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).by_text.contains_key(text)
+    }
+}
+
 impl Memo {
     /// The pattern, compiled by `compile` unless it is known.
     pub(super) fn pattern<E>(

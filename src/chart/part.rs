@@ -4,12 +4,14 @@
 //! parsed. What belongs to a chart is helm's to say (`LoadFiles`,
 //! pkg/chart/loader/load.go, 3.22).
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
+use crate::cores::on_all_cores;
 use crate::document::{Kind, Node};
 
 use super::archive::{Files, Room, files_within};
@@ -237,11 +239,13 @@ fn is_provenance(path: &str) -> bool {
 }
 
 fn templates_of(home: &Home, kind: ChartKind, files: &Files) -> Result<Vec<Parsed>, ChartError> {
-    let mut templates = Vec::new();
-    for path in files.keys().filter(|path| path.starts_with("templates/")) {
-        if kind == ChartKind::Library && !is_partial(path) {
-            continue;
-        }
+    let is_template = |path: &&String| {
+        path.starts_with("templates/") && (kind == ChartKind::Application || is_partial(path))
+    };
+    let mut paths: Vec<&String> = files.keys().filter(is_template).collect();
+    // The longest first, so that none is left over for one core at the end.
+    paths.sort_by_key(|path| Reverse(files[*path].len()));
+    let mut templates: Vec<Parsed> = on_all_cores(&paths, |path| {
         let text = home.text(files, path)?.unwrap_or_default();
         let source = Arc::new(Source { file: home.path(path).into(), text: text.into() });
         let made = compile(Text::clone(&source.file), Arc::clone(&source))
@@ -250,8 +254,11 @@ fn templates_of(home: &Home, kind: ChartKind, files: &Files) -> Result<Vec<Parse
                 defined: defined.into_iter().map(Arc::new).collect(),
             })
             .map_err(|refused| ChartError::at(home.chart.clone(), place(&source, refused.at), refused.fault));
-        templates.push(Parsed { path: path.clone(), made });
-    }
+        Ok(Parsed { path: (*path).clone(), made })
+    })
+    .into_iter()
+    .collect::<Result<_, _>>()?;
+    templates.sort_unstable_by(|one, other| one.path.cmp(&other.path));
     Ok(templates)
 }
 

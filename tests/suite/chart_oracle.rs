@@ -43,7 +43,7 @@ pub(crate) fn compare(
         (Ok(ours), Ok(theirs)) => difference(&ours, &theirs),
         (Err(_), Err(_)) => None,
         (Ok(_), Err(error)) => Some(format!("only helm refuses: {error}")),
-        (Err(_), Ok(theirs)) if theirs.iter().any(is_nameless) => None,
+        (Err(_), Ok(theirs)) if theirs.iter().any(is_nameless) || has_twins(&theirs) => None,
         (Err(error), Ok(_)) => Some(format!("only stolos refuses: {error}")),
     }
 }
@@ -51,6 +51,18 @@ pub(crate) fn compare(
 /// Whether no API server would take a document, since its name is none or no text: helm prints it, and we refuse it.
 fn is_nameless(document: &Document) -> bool {
     !helm::yaml(&document.text).pointer("/metadata/name").is_some_and(serde_json::Value::is_string)
+}
+
+/// Whether one object is there twice: helm prints both, and we refuse them. Istio's istiod 1.25 and 1.26 has two Services
+/// of one name where `remotePilotAddress` is given to a primary.
+fn has_twins(documents: &[Document]) -> bool {
+    let name = |document: &Document| {
+        let object = helm::yaml(&document.text);
+        ["/apiVersion", "/kind", "/metadata/namespace", "/metadata/name"]
+            .map(|path| object.pointer(path).cloned())
+    };
+    let names: Vec<_> = documents.iter().map(name).collect();
+    names.iter().enumerate().any(|(at, name)| names[..at].contains(name))
 }
 
 fn yaml_files(folder: &Path) -> Vec<PathBuf> {

@@ -8,8 +8,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -17,6 +15,7 @@ use serde_json::{Map, Value, json};
 use stolos::chart::{Capabilities, Chart, ReleaseInfo, render};
 
 use crate::chart_oracle::compare;
+use crate::support::archives::tgz;
 use crate::support::helm::{self, Setting};
 use crate::support::matrix::{say, seed};
 
@@ -70,14 +69,7 @@ fn packed(files: Files) -> Files {
         }
     }
     for (path, files) in archives {
-        let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
-        for (path, content) in files {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(content.len() as u64);
-            header.set_mode(0o644);
-            tar.append_data(&mut header, path, content.as_slice()).expect("memory");
-        }
-        plain.insert(path, tar.into_inner().and_then(GzEncoder::finish).expect("memory"));
+        plain.insert(path, tgz(files));
     }
     plain
 }

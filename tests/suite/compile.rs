@@ -6,6 +6,7 @@ use std::path::Path;
 
 use stolos::document::{Sources, emit::to_yaml, yaml};
 
+use crate::support::archives::files_below;
 use crate::support::command::{repository, scratch, stolos};
 use crate::support::golden;
 
@@ -24,20 +25,8 @@ pub(crate) fn topologies() -> BTreeMap<String, String> {
 
 /// The files of a folder by path.
 fn contents(folder: &Path) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).expect("a folder that was just written") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(folder).expect("below it").to_string_lossy().into_owned();
-                found.insert(name, fs::read_to_string(&path).expect("text"));
-            }
-        }
-    }
-    found
+    let text = |(path, bytes): (String, Vec<u8>)| (path, String::from_utf8(bytes).expect("text"));
+    files_below(folder).into_iter().map(text).collect()
 }
 
 /// What `compile --values` writes for a topology whose releases are installed from it.

@@ -80,6 +80,21 @@ fn charts_of_a_real_registry_are_vendored_and_compile_without_a_network() {
     assert!(files_below(&folder.join("out")).into_iter().collect::<Vec<_>>() == expected);
 }
 
+/// A registry with the charts that lets nobody in but `me` with `hunter2`, and a file that says so. Its files go into
+/// a folder.
+fn closed_registry(folder: &Path) -> (Registry, PathBuf) {
+    // hunter2, by bcrypt.
+    let htpasswd = "me:$2a$05$bx7IA.cltRfl9R9O1hveoOn9C7lVcZ6uAAUSp8Q5CqHCI7vfNRkDi\n";
+    fs::write(folder.join("htpasswd"), htpasswd).expect("scratch");
+    let registry = Registry::start_closed(&folder.join("htpasswd"));
+    let known = folder.join("config.json");
+    fs::write(&known, config(&registry.host, "me:hunter2")).expect("scratch");
+    for archive in archives(folder) {
+        registry.push(&archive, "istio/charts", Some(&known));
+    }
+    (registry, known)
+}
+
 /// A configuration as `docker login` and `helm registry login` write it.
 fn config(host: &str, user: &str) -> String {
     json!({ "auths": { host: { "auth": STANDARD.encode(user) } } }).to_string()
@@ -89,16 +104,8 @@ fn config(host: &str, user: &str) -> String {
 #[ignore = "takes a registry and helm: tests/tools/build-registry, tests/tools/build-helm"]
 fn a_registry_that_wants_to_know_who_asks_is_told_by_helms_or_dockers_files() {
     let setting = scratch("oci-closed-setting");
-    // me:hunter2, by bcrypt.
-    fs::write(setting.join("htpasswd"), "me:$2a$05$bx7IA.cltRfl9R9O1hveoOn9C7lVcZ6uAAUSp8Q5CqHCI7vfNRkDi\n")
-        .expect("scratch");
-    let registry = Registry::start_closed(&setting.join("htpasswd"));
+    let (registry, known) = closed_registry(&setting);
     let host = registry.host.as_str();
-    let known = setting.join("config.json");
-    fs::write(&known, config(host, "me:hunter2")).expect("scratch");
-    for archive in archives(&setting) {
-        registry.push(&archive, "istio/charts", Some(&known));
-    }
 
     let folder = mesh("oci-closed", host);
     let denied = |fact: &str| {
@@ -147,15 +154,8 @@ fn a_credential_helper_is_asked_and_what_it_prints_is_never_shown() {
     use std::os::unix::fs::PermissionsExt;
 
     let setting = scratch("oci-helper-setting");
-    fs::write(setting.join("htpasswd"), "me:$2a$05$bx7IA.cltRfl9R9O1hveoOn9C7lVcZ6uAAUSp8Q5CqHCI7vfNRkDi\n")
-        .expect("scratch");
-    let registry = Registry::start_closed(&setting.join("htpasswd"));
+    let (registry, _) = closed_registry(&setting);
     let host = registry.host.as_str();
-    let known = setting.join("config.json");
-    fs::write(&known, config(host, "me:hunter2")).expect("scratch");
-    for archive in archives(&setting) {
-        registry.push(&archive, "istio/charts", Some(&known));
-    }
     let helper = |text: &str| {
         let path = setting.join("docker-credential-tests");
         fs::write(&path, text).expect("scratch");

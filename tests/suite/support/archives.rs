@@ -30,25 +30,29 @@ pub(crate) fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// A .tgz with charts, each below a folder of its name.
+/// A .tgz with files.
+pub(crate) fn tgz(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Vec<u8> {
+    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
+    for (path, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, path, content.as_slice()).expect("memory");
+    }
+    tar.into_inner().and_then(GzEncoder::finish).expect("memory")
+}
+
+/// Embedded charts in a .tgz, each below a folder of its name.
 pub(crate) fn packed(charts: &[&str]) -> Vec<u8> {
     packed_with(charts, &[])
 }
 
 /// The same with other files besides.
 pub(crate) fn packed_with(charts: &[&str], others: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
-    let mut append = |path: &str, content: &[u8]| {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, path, content).expect("memory");
+    let below = |chart: &&str| {
+        let files = files_below(&repository("src/chart/embedded").join(chart)).into_iter();
+        files.map(|(path, content)| (format!("{chart}/{path}"), content)).collect::<Vec<_>>()
     };
-    for chart in charts {
-        for (path, content) in files_below(&repository("src/chart/embedded").join(chart)) {
-            append(&format!("{chart}/{path}"), &content);
-        }
-    }
-    others.iter().for_each(|(path, content)| append(path, content));
-    tar.into_inner().expect("memory").finish().expect("memory")
+    let others = others.iter().map(|(path, content)| ((*path).to_owned(), content.to_vec()));
+    tgz(charts.iter().flat_map(below).chain(others))
 }

@@ -91,8 +91,9 @@ pub(crate) fn chart(folder: &Path) -> Chart {
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
         for entry in std::fs::read_dir(&next).expect("a folder of the chart") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
+            let entry = entry.expect("an entry");
+            let path = entry.path();
+            if entry.file_type().expect("a kind of file").is_dir() {
                 folders.push(path);
             } else {
                 let name = path.strip_prefix(folder).expect("below the chart");
