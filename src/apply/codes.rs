@@ -15,6 +15,10 @@ flag about all:
     clusters:
       cluster1: { timeouts: { eastwest-gateway: 15m } }
 
+Where others install (`charts: external`) it names each thing that is not as the topology asks, with the
+chart's value that makes it so: what they install has to be mended there, with the values that `stolos compile
+--values` writes.
+
 The finding says what was waited for and what was seen instead: conditions of the objects, what keeps the
 pods of a Deployment (no node, no image, how a container last ended), and the last events about all of them. Steps that depend on it were held back, all others were finished. Nothing is undone:
 mend the cause and run the same command again; it goes on from where it is.

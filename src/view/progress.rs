@@ -376,7 +376,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::compile::{Installer, MeshFacts, RootFacts, Values};
+    use crate::compile::{Awaited, Content, DesiredUnit, Done, Installer, MeshFacts, RootFacts, Values};
     use crate::plan::{Part, PlannedCluster, RootOutlook, Unmet};
     use crate::topology::{IstioVersion, UnitName};
     use crate::view::diagnostics::Colours;
@@ -469,6 +469,44 @@ mod tests {
             progress.take(&done, at(14)),
             Some(" [1/2] cluster1/base              16 created                             1.2s".to_owned())
         );
+    }
+
+    #[test]
+    fn a_long_wait_for_others_says_what_is_lacking_and_again_when_that_is_something_else() {
+        let mut plan = plan(&[BASE, GATEWAY]);
+        let awaited =
+            Awaited { release: "istio-base".to_owned(), values: String::new(), demands: Vec::new() };
+        plan.steps[0].desired = Some(DesiredUnit {
+            unit: unit(BASE),
+            stage: 1,
+            after: Vec::new(),
+            content: Content::default(),
+            done: Done::Installed(Box::new(awaited)),
+        });
+        let mut progress = Progress::new(&plan, Duration::from_secs(300));
+        let at = Duration::from_secs;
+        let lacks = |fact: &str| Unmet { what: "a release".to_owned(), facts: vec![fact.to_owned()] };
+        for name in [BASE, GATEWAY] {
+            progress.take(&Event::Started { step: step(name) }, at(0));
+            progress.take(&Event::Waiting { step: step(name), unmet: lacks("one thing") }, at(0));
+        }
+        assert_eq!(
+            progress.long_waits(at(10)),
+            [
+                "   ..   cluster1/base              waiting 10s for a release (5m)",
+                "         one thing",
+                "   ..   cluster1/eastwest-gateway  waiting 10s for a release (5m)",
+            ]
+        );
+        for name in [BASE, GATEWAY] {
+            progress.take(&Event::Waiting { step: step(name), unmet: lacks("another") }, at(11));
+        }
+        assert_eq!(progress.long_waits(at(19)), Vec::<String>::new());
+        assert_eq!(
+            progress.long_waits(at(20)),
+            ["   ..   cluster1/base              waiting 20s for a release (5m)", "         another"]
+        );
+        assert_eq!(progress.long_waits(at(60)), Vec::<String>::new());
     }
 
     #[test]

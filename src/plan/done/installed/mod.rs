@@ -18,6 +18,9 @@ use crate::plan::{Lookup, Sighting, Unmet};
 use crate::topology::{ClusterName, IstioVersion};
 use crate::trust;
 
+/// How many characters of a value are shown.
+const SHOWN: usize = 300;
+
 /// From how many on objects of a kind are counted and no longer named.
 const MANY: usize = 4;
 
@@ -214,8 +217,13 @@ fn place_words(at: &Place) -> String {
     }
 }
 
+/// A value in a line. The networks of a large mesh are longer than anybody reads.
 fn shown(value: &Value) -> String {
-    value.to_string()
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 /// The paths at which the webhooks of a configuration ask a Service.

@@ -96,6 +96,20 @@ fn texts_of_yaml_and_json_are_looked_into_and_broken_ones_hold_nothing() {
 }
 
 #[test]
+fn a_value_that_is_too_long_for_a_line_is_shown_in_part() {
+    let long = json!("é".repeat(1000));
+    let config = named("v1", "ConfigMap", "istio", json!({"data": {"mesh": format!("a: {long}")}}));
+    let [fact] = &lacks(&config, value(Place::Data("mesh", &["a"]), json!("x")), &[])[..] else {
+        panic!("one line")
+    };
+    let shown = "é".repeat(SHOWN - 1);
+    assert_eq!(
+        fact,
+        &format!("ConfigMap istio-system/istio: a in its mesh is \"{shown}…, wanted \"x\": value a.key")
+    );
+}
+
+#[test]
 fn a_chart_is_of_another_version_where_its_label_says_so() {
     let of = |version: Option<&str>| {
         let labels = version.map_or_else(|| json!({}), |version| json!({VERSION: version}));
