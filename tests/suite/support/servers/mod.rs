@@ -59,6 +59,7 @@ use process::Process;
 /// The controllers that run beside each API server.
 pub(crate) const CONTROLLERS: &[&str] = &[
     "clusterrole-aggregation-controller",
+    "daemonset-controller",
     "deployment-controller",
     "disruption-controller",
     "endpoints-controller",
