@@ -70,11 +70,11 @@ fn write_file(folder: &Path, file: &CompiledFile) -> Result<FileChange, FolderEr
         Ok(found) if found == file.text.as_bytes() => return Ok(FileChange::Unchanged),
         // Nobody has read it yet; cut off in the middle, it differs from what the next run writes.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::write(&path, &file.text).map_err(at(&path))?;
+            fs::write(&path, file.text.as_bytes()).map_err(at(&path))?;
         }
         Ok(_) | Err(_) => {
             let beside = path.with_extension("stolos-new");
-            fs::write(&beside, &file.text).map_err(at(&beside))?;
+            fs::write(&beside, file.text.as_bytes()).map_err(at(&beside))?;
             fs::rename(&beside, &path).map_err(at(&path))?;
         }
     }
@@ -91,7 +91,7 @@ pub(super) fn differences(folder: &Path, files: &[CompiledFile]) -> Result<Vec<D
             Ok(found) => differences.push(Difference::Differs {
                 path: file.path.clone(),
                 found: String::from_utf8_lossy(&found).into_owned(),
-                expected: file.text.clone(),
+                expected: file.text.to_string(),
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 differences.push(Difference::Missing(file.path.clone()));

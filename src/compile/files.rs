@@ -1,5 +1,7 @@
 //! Compiled manifests as the files that `stolos compile` writes.
 
+use std::sync::Arc;
+
 use super::{CompileError, Desired, DesiredUnit};
 use crate::cores::on_all_cores;
 
@@ -8,8 +10,8 @@ use crate::cores::on_all_cores;
 pub struct CompiledFile {
     /// Its path in the folder: `cluster1/40-control-plane.yaml`.
     pub path: String,
-    /// What it holds.
-    pub text: String,
+    /// What it holds. Clusters alike share one: those of a base have a million bytes.
+    pub text: Arc<str>,
 }
 
 /// Every file of the folder, sorted by path: the order, and a file for each unit of which there is something
@@ -17,7 +19,7 @@ pub struct CompiledFile {
 ///
 /// Units are independent of one another, so they are rendered on all cores.
 pub fn files(desired: &Desired) -> Result<Vec<CompiledFile>, CompileError> {
-    let mut files = vec![CompiledFile { path: "order.txt".to_owned(), text: order_text(desired) }];
+    let mut files = vec![CompiledFile { path: "order.txt".to_owned(), text: order_text(desired).into() }];
     let written: Vec<&DesiredUnit> =
         desired.units.iter().filter(|unit| !unit.is_theirs(&desired.mesh)).collect();
     for file in on_all_cores(&written, |unit| file(desired, unit)) {

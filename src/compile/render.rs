@@ -24,7 +24,7 @@ pub struct Renders(Arc<Mutex<HashMap<String, Arc<Render>>>>);
 struct Render {
     objects: Vec<Object>,
     /// The objects as a file shows them, written once.
-    text: OnceLock<String>,
+    text: OnceLock<Arc<str>>,
 }
 
 impl fmt::Debug for Renders {
@@ -73,18 +73,16 @@ impl DesiredUnit {
     }
 
     /// Its objects as a file shows them: YAML documents, open holes as their markers.
-    pub(super) fn text(&self, mesh: &MeshFacts) -> Result<String, CompileError> {
+    pub(super) fn text(&self, mesh: &MeshFacts) -> Result<Arc<str>, CompileError> {
         let values = Values::default();
-        let mut text = match self.rendered(mesh, &values)? {
-            Some(render) => render.text.get_or_init(|| documents(&render.objects)).clone(),
-            None => String::new(),
-        };
-        let own = self.own_objects(mesh, &values);
-        if !text.is_empty() && !own.is_empty() {
-            text.push_str("---\n");
-        }
-        text.push_str(&documents(&own));
-        Ok(text)
+        let own = documents(&self.own_objects(mesh, &values));
+        let Some(render) = self.rendered(mesh, &values)? else { return Ok(own.into()) };
+        let rendered = render.text.get_or_init(|| documents(&render.objects).into());
+        Ok(match (rendered.is_empty(), own.is_empty()) {
+            (_, true) => Arc::clone(rendered),
+            (true, false) => own.into(),
+            (false, false) => format!("{rendered}---\n{own}").into(),
+        })
     }
 
     fn rendered(&self, mesh: &MeshFacts, values: &Values) -> Result<Option<Arc<Render>>, CompileError> {

@@ -27,7 +27,7 @@ pub fn values_files(desired: &Desired) -> Vec<CompiledFile> {
         list.push_str(&format!("{} {} {}\n", unit.unit, release.name, file.path));
         files.push(file);
     }
-    files.push(CompiledFile { path: "values.txt".to_owned(), text: list });
+    files.push(CompiledFile { path: "values.txt".to_owned(), text: list.into() });
     files.sort_by(|one, other| one.path.cmp(&other.path));
     files
 }
@@ -58,7 +58,7 @@ fn file(desired: &Desired, cluster: &ClusterName, release: &Release) -> Compiled
         ));
     }
     text.push_str(&to_yaml(&Value::Object(values)));
-    CompiledFile { path, text }
+    CompiledFile { path, text: text.into() }
 }
 
 impl Release {

@@ -22,6 +22,10 @@ type Group = fn(&table::Chosen) -> Vec<Row>;
 
 static GROUPS: &[Group] = &[meshes::rows, charts::rows, scale::rows, servers::rows];
 
+/// The binary's own, so that what is measured is what runs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let chosen = table::Chosen::from_arguments(std::env::args().skip(1));
     let mut out = std::io::stdout().lock();

@@ -118,7 +118,7 @@ impl Owner {
 /// The values that `compile --values` writes, by unit.
 pub(crate) fn printed(desired: &Desired) -> BTreeMap<String, Value> {
     let files: BTreeMap<String, String> =
-        values_files(desired).into_iter().map(|file| (file.path, file.text)).collect();
+        values_files(desired).into_iter().map(|file| (file.path, file.text.to_string())).collect();
     let list = files["values.txt"].lines();
     let entry = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
@@ -155,7 +155,7 @@ pub(crate) fn helm_installs(
     let path = format!("{}/{chart}.yaml", unit.unit.cluster);
     let file = files.iter().find(|file| file.path == path).expect("its values");
     std::fs::create_dir_all(folder.join(unit.unit.cluster.as_str())).expect("a folder");
-    std::fs::write(folder.join(&path), &file.text).expect("a file");
+    std::fs::write(folder.join(&path), file.text.as_bytes()).expect("a file");
     let line = file.text.lines().find_map(|line| line.strip_prefix("# helm ")).expect("a command");
     let version = desired.mesh.version;
     let published =
