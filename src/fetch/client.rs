@@ -92,6 +92,7 @@ impl Client {
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE)
             .redirect(redirect::Policy::custom(followed))
+            .referer(false)
             .tls_certs_merge(authorities)
             .build()
             .map_err(|error| broken(chain(&error).join(": ")))?;

@@ -169,7 +169,7 @@ pub(super) static ISTIO: Record = Record {
         optional(
             "platform",
             Shape::Words(&["gke", "k3d", "k3s", "microk8s", "minikube", "openshift"]),
-            "The distribution of Kubernetes, for Istio's own charts.",
+            "The distribution of Kubernetes, for Istio's own charts. EKS and AKS take no values of their own: leave it out there.",
         ),
         optional(
             "cni",
