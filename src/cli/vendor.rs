@@ -10,7 +10,7 @@ use super::charts::pinned::{self, Archive};
 use super::load::{Loaded, TopologyPath, load};
 use super::whole::{self, Readers};
 use super::{Exit, Stop, Terminal, codes};
-use crate::chart::lock::{ArchiveDigest, Lock, Pin, Pinned};
+use crate::chart::lock::{ArchiveDigest, Pin, Pinned};
 use crate::diagnostic::{Failure, duration};
 use crate::topology::{ChartSource, Charts};
 use crate::validate::Use;
@@ -77,7 +77,7 @@ async fn vendor(
         (Some(folder), false) => Place::Folder(folder.clone()),
         (None, false) => Place::Folder(file.with_file_name("charts")),
     };
-    let archives = archives(args, loaded, source, &file, &before, terminal).await?;
+    let archives = pinned::archives(loaded, source, &before, args.timeout, terminal).await?;
     // What cannot be rendered is not pinned.
     pinned::set_of(&loaded.topology, source, &archives)?;
     let mut lock = before.clone();
@@ -85,7 +85,9 @@ async fn vendor(
     for archive in &archives {
         let Archive { pinned, bytes, called: _ } = archive;
         let sha256 = ArchiveDigest::of(bytes);
-        cache::put(&sha256, bytes);
+        if before.pin(pinned).is_none() {
+            cache::put(&sha256, bytes);
+        }
         let written = match &place {
             Place::Lock => None,
             Place::Folder(folder) => Some(written(folder, archive)?),
@@ -108,39 +110,6 @@ async fn vendor(
     }
     terminal.talk(&vendored(&lines, &file));
     Ok(Exit::Done)
-}
-
-/// Every archive, from where it is at hand or from the source.
-async fn archives(
-    args: &Args,
-    loaded: &Loaded,
-    source: &ChartSource,
-    file: &Path,
-    lock: &Lock,
-    terminal: &mut Terminal,
-) -> Result<Vec<Archive>, Stop> {
-    let wanted: Vec<Pinned> = pinned::pinned(&loaded.topology, source);
-    let mut archives = Vec::new();
-    let mut missing = Vec::new();
-    for pinned in &wanted {
-        let at_hand = match lock.pin(pinned) {
-            Some(pin) => pinned::at_hand(file, pinned, pin)?,
-            None => None,
-        };
-        match at_hand {
-            Some(archive) => archives.push(archive),
-            None => missing.push(pinned.chart),
-        }
-    }
-    let terms = pinned::terms(loaded, source, args.timeout)?;
-    for archive in pinned::fetched(loaded, source, &missing, &terms, terminal).await? {
-        if let Some(pin) = lock.pin(&archive.pinned) {
-            pinned::check(&archive, &pin.sha256, file)?;
-        }
-        archives.push(archive);
-    }
-    archives.sort_by(|one, other| one.pinned.cmp(&other.pinned));
-    Ok(archives)
 }
 
 /// Writes an archive, unless it is there.

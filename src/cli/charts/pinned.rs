@@ -39,33 +39,49 @@ pub(super) async fn charts(
 ) -> Result<ChartSet, Stop> {
     let file = lock_file(loaded, source);
     let lock = read_lock(&file)?.unwrap_or_default();
-    let mut pins = Vec::new();
-    for pinned in pinned(&loaded.topology, source) {
-        match lock.pin(&pinned) {
-            Some(pin) => pins.push((pinned, pin.clone())),
-            None => return Err(not_pinned(loaded, &lock, &file, &pinned).into()),
-        }
+    let is_missing = |pinned: &Pinned| lock.pin(pinned).is_none();
+    if let Some(missing) = pinned(&loaded.topology, source).into_iter().find(is_missing) {
+        return Err(not_pinned(loaded, &lock, &file, &missing).into());
     }
+    let archives = archives(loaded, source, &lock, LIMIT, terminal).await?;
+    Ok(set_of(&loaded.topology, source, &archives)?)
+}
+
+/// The archives of a topology in the order of their charts, from where they are at hand or from the source. Those that
+/// are pinned are what the lock says.
+pub(in crate::cli) async fn archives(
+    loaded: &Loaded,
+    source: &ChartSource,
+    lock: &Lock,
+    limit: Duration,
+    terminal: &mut Terminal,
+) -> Result<Vec<Archive>, Failure> {
+    let file = lock_file(loaded, source);
     let mut archives = Vec::new();
     let mut missing = Vec::new();
-    for (pinned, pin) in &pins {
-        match at_hand(&file, pinned, pin)? {
+    for pinned in pinned(&loaded.topology, source) {
+        let at_hand = match lock.pin(&pinned) {
+            Some(pin) => at_hand(&file, &pinned, pin)?,
+            None => None,
+        };
+        match at_hand {
             Some(archive) => archives.push(archive),
             None => missing.push(pinned.chart),
         }
     }
-    let terms = terms(loaded, source, LIMIT)?;
-    for archive in fetched(loaded, source, &missing, &terms, terminal).await? {
-        let pin = lock.pin(&archive.pinned).expect("only what is pinned is missing");
-        check(&archive, &pin.sha256, &file)?;
-        cache::put(&pin.sha256, &archive.bytes);
+    for archive in fetched(loaded, source, &missing, limit, terminal).await? {
+        if let Some(pin) = lock.pin(&archive.pinned) {
+            check(&archive, &pin.sha256, &file)?;
+            cache::put(&pin.sha256, &archive.bytes);
+        }
         archives.push(archive);
     }
-    Ok(set_of(&loaded.topology, source, &archives)?)
+    archives.sort_by(|one, other| one.pinned.cmp(&other.pinned));
+    Ok(archives)
 }
 
 /// What a topology takes of a source.
-pub(in crate::cli) fn pinned(topology: &Topology, source: &ChartSource) -> Vec<Pinned> {
+fn pinned(topology: &Topology, source: &ChartSource) -> Vec<Pinned> {
     let of_chart = |chart: ChartName| Pinned {
         source: source.origin.value.to_string(),
         version: topology.version().to_string(),
@@ -95,7 +111,7 @@ pub(in crate::cli) fn read_lock(file: &Path) -> Result<Option<Lock>, Failure> {
 }
 
 /// The archive as it was vendored, or as it is in the cache.
-pub(in crate::cli) fn at_hand(file: &Path, pinned: &Pinned, pin: &Pin) -> Result<Option<Archive>, Failure> {
+fn at_hand(file: &Path, pinned: &Pinned, pin: &Pin) -> Result<Option<Archive>, Failure> {
     if let Some(vendored) = &pin.file {
         let path = file.with_file_name("").join(vendored);
         match load::read(&path) {
@@ -115,7 +131,7 @@ pub(in crate::cli) fn at_hand(file: &Path, pinned: &Pinned, pin: &Pin) -> Result
 }
 
 /// Refuses an archive that is not the pinned one.
-pub(in crate::cli) fn check(archive: &Archive, sha256: &ArchiveDigest, file: &Path) -> Result<(), Failure> {
+fn check(archive: &Archive, sha256: &ArchiveDigest, file: &Path) -> Result<(), Failure> {
     let found = ArchiveDigest::of(&archive.bytes);
     if found == *sha256 {
         return Ok(());
@@ -129,32 +145,24 @@ pub(in crate::cli) fn check(archive: &Archive, sha256: &ArchiveDigest, file: &Pa
         ))
 }
 
-/// How a source is asked.
-pub(in crate::cli) fn terms(
-    loaded: &Loaded,
-    source: &ChartSource,
-    limit: Duration,
-) -> Result<Terms, Failure> {
-    let ca = source.ca.as_ref().map(|ca| read_named(&loaded.sources, ca).map(String::into_bytes));
-    Ok(Terms { ca: ca.transpose()?, limit, config: ConfigFiles::of_environment() })
-}
-
 /// Loads charts down; says so, since it may take a while.
-pub(in crate::cli) async fn fetched(
+async fn fetched(
     loaded: &Loaded,
     source: &ChartSource,
     charts: &[ChartName],
-    terms: &Terms,
+    limit: Duration,
     terminal: &mut Terminal,
 ) -> Result<Vec<Archive>, Failure> {
     if charts.is_empty() {
         return Ok(Vec::new());
     }
+    let ca = source.ca.as_ref().map(|ca| read_named(&loaded.sources, ca).map(String::into_bytes));
+    let terms = Terms { ca: ca.transpose()?, limit, config: ConfigFiles::of_environment() };
     let origin = &source.origin;
     let version = loaded.topology.version().to_string();
     let names = listed(charts.iter().map(|chart| chart.as_str()));
     terminal.talk(&format!("Loading {names} {version} down from {}\n", origin.value));
-    let fetched = fetch(&origin.value, &version, charts, terms).await.map_err(|error| {
+    let fetched = fetch(&origin.value, &version, charts, &terms).await.map_err(|error| {
         let named = Spanned::new(String::new(), origin.span);
         error.failure().with_fact(named_at(&loaded.sources, &named))
     })?;
