@@ -16,6 +16,9 @@ fn cores() -> usize {
 /// Whoever is done takes the next one: items may differ as they like. Panics of `act` are passed on.
 pub(crate) fn on_all_cores<T: Sync, R: Send>(items: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let workers = cores().min(items.len());
+    if workers <= 1 {
+        return items.iter().map(act).collect();
+    }
     let next = AtomicUsize::new(0);
     let work = || -> Vec<(usize, R)> {
         let mut done = Vec::new();
@@ -26,12 +29,12 @@ pub(crate) fn on_all_cores<T: Sync, R: Send>(items: &[T], act: impl Fn(&T) -> R 
         }
     };
     let mut results = thread::scope(|scope| {
-        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
-        let mut results = work();
-        for other in others {
-            results.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        results
+        // The caller waits and does nothing itself: Linux often puts a new thread on the core that asked for
+        // it, where it would stand until the caller is done.
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let done = threads.into_iter().map(|thread| thread.join());
+        done.flat_map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect::<Vec<_>>()
     });
     results.sort_unstable_by_key(|(place, _)| *place);
     results.into_iter().map(|(_, result)| result).collect()

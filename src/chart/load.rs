@@ -1,12 +1,11 @@
 //! Files to a chart: what is read once, for all renderings.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
-use super::archive::Room;
+use super::archive::{Files, Room};
 use super::error::{ChartError, Fault, Limit};
 use super::ignore::Ignored;
 use super::memo::Memo;
@@ -19,7 +18,7 @@ use super::part::{CAPABILITIES, Home, Interest, Part, not_a_chart};
 pub struct Chart {
     /// It, and the charts inside of it.
     pub(super) part: Part,
-    digest: String,
+    files: Files,
     pub(super) schemas: Schemas,
     pub(super) memo: Arc<Memo>,
 }
@@ -38,10 +37,9 @@ impl Chart {
     /// and so are a chart that lacks a subchart which it declares, and one whose template calls a
     /// function which is not implemented.
     pub fn load(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<Self, ChartError> {
-        let files: BTreeMap<String, Vec<u8>> = files.into_iter().collect();
+        let files: Files = files.into_iter().collect();
         let metadata = Home::of("a chart").metadata(&files)?;
         let home = Home::of(metadata.name.as_str());
-        let digest = digest_of(&files);
         if let Some((path, _)) = files.iter().find(|(_, content)| content.len() > MOST_FILE) {
             return Err(home.fault(path, Fault::Limit(Limit::File(MOST_FILE))));
         }
@@ -49,8 +47,7 @@ impl Chart {
             Some(text) => Ignored::read(&metadata.name, text)?,
             None => Ignored::default(),
         };
-        let files: BTreeMap<String, Vec<u8>> =
-            files.into_iter().filter(|(path, _)| !ignored.matches(path)).collect();
+        let files: Files = files.into_iter().filter(|(path, _)| !ignored.matches(path)).collect();
         if metadata.kind == ChartKind::Library {
             let what = "a library chart renders nothing by itself".to_owned();
             return Err(home.fault("Chart.yaml", not_a_chart(what)));
@@ -64,7 +61,7 @@ impl Chart {
             let what = format!("`dependencies` names charts that `charts` lacks: {}", missing.join(", "));
             return Err(home.fault("Chart.yaml", not_a_chart(what)));
         }
-        Ok(Self { part, digest, schemas: Schemas::Asked, memo: Arc::default() })
+        Ok(Self { part, files, schemas: Schemas::Asked, memo: Arc::default() })
     }
 
     /// The chart's name: `istiod`.
@@ -90,9 +87,17 @@ impl Chart {
         self.part.interest == Interest::Capabilities || values.values().any(names_them)
     }
 
-    /// SHA-256 over its files, in hexadecimal: equal charts render equally.
-    pub fn digest(&self) -> &str {
-        &self.digest
+    /// SHA-256 over its files, in hexadecimal, those left out that `.helmignore` names: equal charts
+    /// render equally. Computed at each call.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for (path, content) in &self.files {
+            for part in [path.as_bytes(), content] {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part);
+            }
+        }
+        digest_text(hash)
     }
 }
 
@@ -104,17 +109,6 @@ fn names_them(value: &Json) -> bool {
         Json::Object(map) => map.iter().any(|(key, value)| key.contains(CAPABILITIES) || names_them(value)),
         Json::Null | Json::Bool(_) | Json::Number(_) => false,
     }
-}
-
-fn digest_of(files: &BTreeMap<String, Vec<u8>>) -> String {
-    let mut hash = Sha256::new();
-    for (path, content) in files {
-        for part in [path.as_bytes(), content] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-    }
-    digest_text(hash)
 }
 
 /// A digest in hexadecimal.

@@ -4,18 +4,29 @@
 //! from its own base; depth, work and bytes are counted, and every error gets
 //! the place at which it arose and the calls that led there.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt as _};
+use memchr::memmem;
 
 use super::error::{Call, Fault, Limit, Place};
 use super::function::{Function, Run};
 use super::meter::{MOST_DEPTH, Meter};
 use super::template::{
-    Binds, Body, Branch, Command, Compiled, Expr, Literal, Offset, Pipe, Range, Source, Step, Template,
+    Binds, Body, Branch, Command, Compiled, Expr, Literal, Name, Offset, Pipe, Range, Source, Step, Template,
     Variables, compile,
 };
 use super::value::{Text, Value, display};
+
+/// A text as helm leaves it: what Go prints for nothing is taken out again.
+pub(super) fn without_no_value(text: String) -> String {
+    const NO_VALUE: &str = "<no value>";
+    match memmem::find(text.as_bytes(), NO_VALUE.as_bytes()) {
+        None => text,
+        Some(_) => text.replace(NO_VALUE, ""),
+    }
+}
 
 /// An error on its way out.
 #[derive(Debug)]
@@ -450,7 +461,7 @@ impl<'c> Machine<'c> {
         let text = std::mem::replace(&mut self.out, outer);
         self.depth -= 1;
         ran.map_err(|trouble| called(trouble, &compiled.main.name, scene.source, at))?;
-        Ok(Value::text(text.replace("<no value>", "")))
+        Ok(Value::text(without_no_value(text)))
     }
 
     fn compiled_tpl(&mut self, text: &Text, scene: Scene<'_>, at: Offset) -> Outcome<Rc<Compiled>> {
@@ -480,7 +491,7 @@ fn index(at: usize) -> Value {
 }
 
 /// Walks fields from a receiver; `args` are for a method at the end.
-fn fields(receiver: &Value, names: &[Text], args: Option<&[Value]>) -> Result<Value, Fault> {
+fn fields(receiver: &Value, names: &[Name], args: Option<&[Value]>) -> Result<Value, Fault> {
     let Some((last, before)) = names.split_last() else {
         return match args {
             None => Ok(receiver.clone()),
@@ -495,7 +506,7 @@ fn fields(receiver: &Value, names: &[Text], args: Option<&[Value]>) -> Result<Va
     field(&value, last, args)
 }
 
-fn field(receiver: &Value, name: &Text, args: Option<&[Value]>) -> Result<Value, Fault> {
+fn field(receiver: &Value, name: &str, args: Option<&[Value]>) -> Result<Value, Fault> {
     match receiver {
         Value::Nothing => Ok(Value::Nothing),
         Value::Nil => Err(Fault::Template(format!("`.{name}` of something that is not there (nil)"))),

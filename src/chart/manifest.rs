@@ -1,8 +1,10 @@
 //! Rendered text to manifests: split, read again as YAML, sorted.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use foldhash::{HashMap, HashMapExt as _};
+use memchr::memmem;
 use serde_json::Value as Json;
 
 use crate::cores::on_all_cores;
@@ -220,7 +222,7 @@ fn documents(text: &str) -> Vec<Document<'_>> {
         at
     };
     let mut from = if text[start..end].starts_with("---") { behind(start + 3) } else { start };
-    while let Some(at) = text[from..end].find("\n---").map(|at| at + from) {
+    while let Some(at) = memmem::find(&bytes[from..end], b"\n---").map(|at| at + from) {
         push(from, at);
         from = behind(at + 4);
     }

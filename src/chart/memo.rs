@@ -3,9 +3,9 @@
 //! Both depend on the text alone, so that an answer is the same whether it was
 //! kept or not. What is kept is bounded, and shared by all renders of a chart.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::HashMap;
 use regex::Regex;
 
 use crate::document::Node;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use memchr::memmem;
 use serde_json::{Map, Value as Json};
 
 use crate::cores::on_all_cores;
@@ -170,21 +171,14 @@ impl Part {
         room: &mut Room,
         level: usize,
     ) -> Result<Self, ChartError> {
-        let defaults = match home.text(files, "values.yaml")? {
-            Some(text) => match home.yaml_map("values.yaml", text)?.map(|node| node.to_json()) {
-                Some(Json::Object(map)) => map,
-                Some(_) | None => Map::new(),
-            },
-            None => Map::new(),
-        };
+        let Texts { defaults, templates } = Texts::read(home, metadata.kind, files)?;
         let schema = match home.text(files, "values.schema.json")? {
             Some(text) => Some(Schema::read(home, text)?),
             None => None,
         };
         let parts = subcharts(home, files, room, level)?;
         // Any file may be a text for `tpl`, whatever it is called.
-        let names =
-            |content: &Vec<u8>| std::str::from_utf8(content).is_ok_and(|text| text.contains(CAPABILITIES));
+        let names = |content: &Vec<u8>| memmem::find(content, CAPABILITIES.as_bytes()).is_some();
         let asks = !metadata.kube_version.is_empty()
             || files.values().any(names)
             || parts.iter().any(|part| part.interest == Interest::Capabilities);
@@ -198,7 +192,7 @@ impl Part {
                     .map(|(path, content)| (Text::from(path.as_str()), Arc::from(without_mark(content))))
                     .collect(),
             ),
-            templates: templates_of(home, metadata.kind, files)?,
+            templates,
             definitions: definitions_of(home, files)?,
             parts,
             interest: if asks { Interest::Capabilities } else { Interest::None },
@@ -238,28 +232,64 @@ fn is_provenance(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|extension| extension == "prov")
 }
 
-fn templates_of(home: &Home, kind: ChartKind, files: &Files) -> Result<Vec<Parsed>, ChartError> {
-    let is_template = |path: &&String| {
-        path.starts_with("templates/") && (kind == ChartKind::Application || is_partial(path))
-    };
-    let mut paths: Vec<&String> = files.keys().filter(is_template).collect();
-    // The longest first, so that none is left over for one core at the end.
-    paths.sort_by_key(|path| Reverse(files[*path].len()));
-    let mut templates: Vec<Parsed> = on_all_cores(&paths, |path| {
-        let text = home.text(files, path)?.unwrap_or_default();
-        let source = Arc::new(Source { file: home.path(path).into(), text: text.into() });
-        let made = compile(Text::clone(&source.file), Arc::clone(&source))
-            .map(|Compiled { main, defined }| Made {
-                main: Arc::new(main),
-                defined: defined.into_iter().map(Arc::new).collect(),
-            })
-            .map_err(|refused| ChartError::at(home.chart.clone(), place(&source, refused.at), refused.fault));
-        Ok(Parsed { path: (*path).clone(), made })
+const VALUES: &str = "values.yaml";
+
+/// What takes most of the time to read: its values and templates.
+#[derive(Default)]
+struct Texts {
+    defaults: Map<String, Json>,
+    templates: Vec<Parsed>,
+}
+
+impl Texts {
+    /// Reads them on all cores.
+    fn read(home: &Home, kind: ChartKind, files: &Files) -> Result<Self, ChartError> {
+        enum Read {
+            Defaults(Map<String, Json>),
+            Template(Parsed),
+        }
+        let is_read = |path: &&String| {
+            let is_template = || kind == ChartKind::Application || is_partial(path);
+            *path == VALUES || path.starts_with("templates/") && is_template()
+        };
+        let mut paths: Vec<&String> = files.keys().filter(is_read).collect();
+        // The longest first, so that none is left over for one core at the end.
+        paths.sort_by_key(|path| Reverse(files[*path].len()));
+        let read = on_all_cores(&paths, |path| {
+            let text = home.text(files, path)?.unwrap_or_default();
+            match path.as_str() {
+                VALUES => defaults_in(home, text).map(Read::Defaults),
+                path => Ok(Read::Template(template_in(home, path, text))),
+            }
+        });
+        let mut texts = Self::default();
+        for read in read {
+            match read? {
+                Read::Defaults(defaults) => texts.defaults = defaults,
+                Read::Template(template) => texts.templates.push(template),
+            }
+        }
+        texts.templates.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        Ok(texts)
+    }
+}
+
+fn defaults_in(home: &Home, text: &str) -> Result<Map<String, Json>, ChartError> {
+    Ok(match home.yaml_map(VALUES, text)?.map(|node| node.to_json()) {
+        Some(Json::Object(map)) => map,
+        Some(_) | None => Map::new(),
     })
-    .into_iter()
-    .collect::<Result<_, _>>()?;
-    templates.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-    Ok(templates)
+}
+
+fn template_in(home: &Home, path: &str, text: &str) -> Parsed {
+    let source = Arc::new(Source { file: home.path(path).into(), text: text.into() });
+    let made = compile(Text::clone(&source.file), Arc::clone(&source))
+        .map(|Compiled { main, defined }| Made {
+            main: Arc::new(main),
+            defined: defined.into_iter().map(Arc::new).collect(),
+        })
+        .map_err(|refused| ChartError::at(home.chart.clone(), place(&source, refused.at), refused.fault));
+    Parsed { path: path.to_owned(), made }
 }
 
 /// Whether a template is there for others alone.

@@ -1,13 +1,15 @@
 //! A chart, values and a release in; manifests out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::error::{ChartError, Fault};
 use super::function::satisfies;
 use super::input::{Capabilities, Operation, ReleaseInfo};
 use super::load::{Chart, Schemas};
-use super::machine::{Machine, Templates, Trouble};
+use super::machine::{Machine, Templates, Trouble, without_no_value};
 use super::manifest::{Manifest, Manifests, Written};
 use super::metadata::Rank;
 use super::meter::Meter;
@@ -160,7 +162,7 @@ fn write(
         scope.insert("Template".into(), template_info(home, name));
         let data = Value::Map(scope.clone());
         let text = machine.render(template, &data).map_err(|trouble| error(chart.name(), *trouble))?;
-        let text = if text.contains("<no value>") { text.replace("<no value>", "") } else { text };
+        let text = without_no_value(text);
         let source = Arc::clone(&template.source.file);
         written.insert(Arc::clone(name), Written { text, source });
     }

@@ -18,7 +18,6 @@ pub struct ChartSet {
     charts: Arc<[Arc<Chart>; 3]>,
     cni: Option<Arc<Chart>>,
     label: Arc<str>,
-    digest: Arc<str>,
 }
 
 /// The charts by name, in the order in which [`ChartSet`] holds them.
@@ -102,9 +101,7 @@ impl ChartSet {
     }
 
     fn new(charts: [Arc<Chart>; 3], cni: Option<Arc<Chart>>, label: impl Into<Arc<str>>) -> Self {
-        let mut hash = Sha256::new();
-        charts.iter().chain(&cni).for_each(|chart| hash.update(chart.digest()));
-        Self { charts: Arc::new(charts), cni, label: label.into(), digest: digest_text(hash).into() }
+        Self { charts: Arc::new(charts), cni, label: label.into() }
     }
 
     /// CRDs and the reader account.
@@ -134,22 +131,24 @@ impl ChartSet {
         &self.label
     }
 
-    /// SHA-256 over their files: equal sets render equally.
-    pub fn digest(&self) -> &str {
-        &self.digest
+    /// SHA-256 over their files: equal sets render equally. Computed at each call.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        self.charts.iter().chain(&self.cni).for_each(|chart| hash.update(chart.digest()));
+        digest_text(hash)
     }
 }
 
 impl fmt::Debug for ChartSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ChartSet({}, {})", self.label, self.digest)
+        write!(f, "ChartSet({})", self.label)
     }
 }
 
 /// Equal are those that render equally.
 impl PartialEq for ChartSet {
     fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest
+        self.digest() == other.digest()
     }
 }
 

@@ -84,7 +84,7 @@ fn digests(loaded: &Loaded, charts: &ChartSet) -> Result<BTreeMap<String, String
         // They are of the binary, to which a plan is bound, or nobody renders them here.
         Some(Charts::Embedded | Charts::External) | None => return Ok(digests),
     };
-    digests.insert(path, charts.digest().to_owned());
+    digests.insert(path, charts.digest());
     Ok(digests)
 }
 

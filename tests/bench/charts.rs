@@ -11,7 +11,7 @@ use stolos::chart::{Capabilities, Chart, ChartError, Manifest, ReleaseInfo, embe
 use crate::official;
 use crate::support::helm::{self, chart};
 use crate::support::official::charts_in;
-use crate::table::{Against, Chosen, Row, median};
+use crate::table::{Against, Chosen, Row, median, medians};
 
 const KUBE_VERSION: &str = "1.33.0";
 
@@ -121,31 +121,37 @@ fn official_cases() -> Vec<Case> {
 fn rows_of(case: &Case) -> [Row; 2] {
     let rendered =
         |chart: &Chart| drop(black_box(rendered(chart, &case.values).expect("the values are taken")));
-    let first = median(10, || rendered(&case.schema.read(&case.folder)));
-    let next = median(50, || rendered(&case.chart));
-    let against = match helm::find() {
-        Some(helm) => Against::Other { name: "helm", takes: of_helm(&helm, case), times: case.times },
-        None => Against::Nothing("no helm to compare with"),
+    let once = || rendered(&case.schema.read(&case.folder));
+    let (first, against) = match helm::find() {
+        Some(helm) => {
+            let values = values_file(case);
+            let (first, takes) = medians(5, once, || run_helm(&helm, case, &values));
+            (first, Against::Other { name: "helm", takes, times: case.times })
+        }
+        None => (median(10, once), Against::Nothing("no helm to compare with")),
     };
+    let next = median(50, || rendered(&case.chart));
     [
         Row { name: case.name.clone(), ours: first, against },
         Row { name: format!("{}, once more", case.name), ours: next, against: Against::Nothing("") },
     ]
 }
 
-fn of_helm(helm: &Path, case: &Case) -> std::time::Duration {
+fn values_file(case: &Case) -> PathBuf {
     let values = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tmp/bench-values.json");
     std::fs::create_dir_all(values.parent().expect("a folder")).expect("a folder for values");
     std::fs::write(&values, case.values.to_string()).expect("values are written");
-    median(5, || {
-        let output = Command::new(helm)
-            .args(["template", "bench"])
-            .arg(&case.folder)
-            .args(["--namespace", "istio-system", "--kube-version", KUBE_VERSION, "--values"])
-            .arg(&values)
-            .args(case.schema.flag())
-            .output()
-            .expect("helm starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    })
+    values
+}
+
+fn run_helm(helm: &Path, case: &Case, values: &Path) {
+    let output = Command::new(helm)
+        .args(["template", "bench"])
+        .arg(&case.folder)
+        .args(["--namespace", "istio-system", "--kube-version", KUBE_VERSION, "--values"])
+        .arg(values)
+        .args(case.schema.flag())
+        .output()
+        .expect("helm starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -135,13 +135,29 @@ impl Chosen {
 /// The median of some runs, after one that does not count.
 pub(crate) fn median(runs: usize, mut run: impl FnMut()) -> Duration {
     run();
-    let mut taken: Vec<Duration> = (0..runs)
-        .map(|_| {
-            let start = Instant::now();
-            run();
-            start.elapsed()
-        })
-        .collect();
+    middle((0..runs).map(|_| timed(&mut run)).collect())
+}
+
+/// The medians of two things that are compared, which take turns: whatever else the machine does while they
+/// run slows down both. Of the first there are ten runs to each of the second, which takes longer.
+pub(crate) fn medians(runs: usize, mut one: impl FnMut(), mut other: impl FnMut()) -> (Duration, Duration) {
+    one();
+    other();
+    let (mut ones, mut others) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        ones.extend((0..10).map(|_| timed(&mut one)));
+        others.push(timed(&mut other));
+    }
+    (middle(ones), middle(others))
+}
+
+fn timed(run: &mut impl FnMut()) -> Duration {
+    let start = Instant::now();
+    run();
+    start.elapsed()
+}
+
+fn middle(mut taken: Vec<Duration>) -> Duration {
     taken.sort_unstable();
     taken[taken.len() / 2]
 }

@@ -159,18 +159,20 @@ fn cat(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
 fn indent(meter: &Meter, args: &[Value], before: &str) -> Result<Value, Fault> {
     let (spaces, text) = (int(&args[0])?, text(&args[1])?);
     let Ok(spaces) = usize::try_from(spaces) else { return fault("a negative number of spaces") };
-    let lines = 1 + text.bytes().filter(|byte| *byte == b'\n').count();
+    let lines = 1 + memchr::memchr_iter(b'\n', text.as_bytes()).count();
     let length = spaces.saturating_mul(lines).saturating_add(text.len() + before.len());
     meter.text(length)?;
+    let margin = " ".repeat(spaces);
     let mut out = String::with_capacity(length);
     out.push_str(before);
-    for line in text.split_inclusive('\n') {
-        out.extend(std::iter::repeat_n(' ', spaces));
-        out.push_str(line);
+    out.push_str(&margin);
+    let mut from = 0;
+    for line_break in memchr::memchr_iter(b'\n', text.as_bytes()) {
+        out.push_str(&text[from..=line_break]);
+        out.push_str(&margin);
+        from = line_break + 1;
     }
-    if text.is_empty() || text.ends_with('\n') {
-        out.extend(std::iter::repeat_n(' ', spaces));
-    }
+    out.push_str(&text[from..]);
     Ok(Value::text(out))
 }
 

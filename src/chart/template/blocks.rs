@@ -8,6 +8,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
+
 /// Blocks inside each other, and `else if` after each other: gotmpl recurses over both.
 const MOST_BLOCKS: usize = 90;
 const MOST_ELSE: usize = 200;
@@ -25,7 +27,8 @@ pub(super) fn checked(text: &str) -> Result<Cow<'_, str>, Broken> {
     let mut open: Vec<Block> = Vec::new();
     let mut from = 0;
     let mut trims_next = false;
-    while let Some(start) = text[from..].find("{{").map(|at| at + from) {
+    let braces = memmem::Finder::new("{{");
+    while let Some(start) = braces.find(&text.as_bytes()[from..]).map(|at| at + from) {
         let action = Action::at(text, start)?;
         check_trimmed(text, from..start, trims_next, action.trims_left)?;
         trims_next = action.trims_right;

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use gotmpl::TemplateError;
-use gotmpl::parse::{
-    BranchNode, CommandNode, Expr as Parsed, ListNode, Node, Number, Parser, PipeNode, Pos, SmolStr,
-};
+use gotmpl::parse::{BranchNode, CommandNode, Expr as Parsed, ListNode, Node, Number, Parser, PipeNode, Pos};
 
 use crate::chart::error::Fault;
 use crate::chart::function;
@@ -13,7 +11,7 @@ use crate::chart::value::Text;
 
 use super::blocks;
 use super::{
-    Binds, Body, Branch, Command, Expr, Literal, Offset, Pipe, Range, Source, Step, Template, Variables,
+    Binds, Body, Branch, Command, Expr, Literal, Name, Offset, Pipe, Range, Source, Step, Template, Variables,
 };
 
 /// The templates of one text: its own, and those that it defines.
@@ -79,7 +77,7 @@ fn refused(pos: Pos, what: impl Into<String>) -> Refused {
 
 /// The variables that are known at one point of a template, by slot.
 struct Scope {
-    names: Vec<SmolStr>,
+    names: Vec<Name>,
 }
 
 impl Scope {
@@ -190,7 +188,7 @@ impl Scope {
         Ok((body, otherwise))
     }
 
-    fn slot(&self, name: &SmolStr, pos: Pos) -> Result<usize, Refused> {
+    fn slot(&self, name: &Name, pos: Pos) -> Result<usize, Refused> {
         self.names
             .iter()
             .rposition(|known| known == name)
@@ -227,7 +225,7 @@ impl Scope {
     }
 
     fn expr(&self, expr: &Parsed) -> Result<Expr, Refused> {
-        let fields = |names: &[SmolStr]| names.iter().map(|name| Text::from(name.as_str())).collect();
+        let fields = |names: &[Name]| names.into();
         Ok(match expr {
             Parsed::Dot(_) => Expr::Dot,
             Parsed::Field(pos, names) => Expr::Field(offset(pos.offset), fields(names)),

@@ -31,6 +31,9 @@ pub(super) struct Source {
     pub(super) text: Text,
 }
 
+/// What a field is called: short, as a rule, and then held in place.
+pub(super) type Name = gotmpl::parse::SmolStr;
+
 /// A byte of a [`Source`].
 pub(super) type Offset = u32;
 
@@ -116,12 +119,12 @@ pub(super) struct Command {
 #[derive(Debug)]
 pub(super) enum Expr {
     Dot,
-    Field(Offset, Box<[Text]>),
-    Variable(Offset, usize, Box<[Text]>),
+    Field(Offset, Box<[Name]>),
+    Variable(Offset, usize, Box<[Name]>),
     Literal(Literal),
     Nil,
     Pipe(Pipe),
-    Chain(Offset, Box<Expr>, Box<[Text]>),
+    Chain(Offset, Box<Expr>, Box<[Name]>),
     Function(Offset, &'static Function),
 }
 

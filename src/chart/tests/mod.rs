@@ -201,7 +201,7 @@ fn a_deeply_nested_value_does_no_harm() {
 
 #[test]
 fn equal_files_have_equal_digests() {
-    let digest = |files: &[(&str, &str)]| loaded(files).expect("a chart").digest().to_owned();
+    let digest = |files: &[(&str, &str)]| loaded(files).expect("a chart").digest();
     let one = digest(&[("templates/a.yaml", "x"), ("b", "y")]);
     assert_eq!(one, digest(&[("b", "y"), ("templates/a.yaml", "x")]));
     assert_ne!(one, digest(&[("templates/a.yaml", "xb"), ("", "y")]));
