@@ -257,5 +257,5 @@ fn official_charts_render_random_values_as_helm_does() {
         start.elapsed().as_secs(),
         wrong.len()
     ));
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(wrong.is_empty(), "by STOLOS_SEED={seed}:\n{}", wrong.join("\n\n"));
 }
