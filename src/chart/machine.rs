@@ -19,15 +19,6 @@ use super::template::{
 };
 use super::value::{Text, Value, display};
 
-/// A text as helm leaves it: what Go prints for nothing is taken out again.
-pub(super) fn without_no_value(text: String) -> String {
-    const NO_VALUE: &str = "<no value>";
-    match memmem::find(text.as_bytes(), NO_VALUE.as_bytes()) {
-        None => text,
-        Some(_) => text.replace(NO_VALUE, ""),
-    }
-}
-
 /// An error on its way out.
 #[derive(Debug)]
 pub(super) struct Trouble {
@@ -523,6 +514,15 @@ fn field(receiver: &Value, name: &str, args: Option<&[Value]>) -> Result<Value, 
         | Value::List(_) => {
             Err(Fault::Template(format!("can't evaluate field {name} in type {}", receiver.type_name())))
         }
+    }
+}
+
+/// A text as helm leaves it: what Go prints for nothing is taken out again.
+pub(super) fn without_no_value(text: String) -> String {
+    const NO_VALUE: &str = "<no value>";
+    match memmem::find(text.as_bytes(), NO_VALUE.as_bytes()) {
+        None => text,
+        Some(_) => text.replace(NO_VALUE, ""),
     }
 }
 

@@ -24,6 +24,9 @@ use super::schema::Schema;
 use super::template::{Compiled, Source, Template, compile};
 use super::value::{FileTable, Text};
 
+/// The file of a chart's own values.
+const VALUES: &str = "values.yaml";
+
 /// Charts inside of charts.
 const MOST_LEVELS: usize = 16;
 
@@ -221,7 +224,7 @@ fn weight(value: &Json) -> u64 {
 /// Whether a file is in `.Files`; helm keeps the others to itself.
 fn is_for_templates(path: &str, generation: Generation) -> bool {
     match path {
-        "Chart.yaml" | "Chart.lock" | "values.yaml" | "values.schema.json" => false,
+        "Chart.yaml" | "Chart.lock" | VALUES | "values.schema.json" => false,
         REQUIREMENTS | "requirements.lock" => generation == Generation::V1,
         path => !path.starts_with("templates/") && (!path.starts_with("charts/") || is_provenance(path)),
     }
@@ -231,8 +234,6 @@ fn is_for_templates(path: &str, generation: Generation) -> bool {
 fn is_provenance(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|extension| extension == "prov")
 }
-
-const VALUES: &str = "values.yaml";
 
 /// What takes most of the time to read: its values and templates.
 #[derive(Default)]
