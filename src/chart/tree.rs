@@ -277,6 +277,9 @@ impl<'c> Tree<'c> {
             *imports = now;
             for import in wanted {
                 let Some(table) = table_at(&values, &format!("{name}.{}", import.child)) else { continue };
+                // What is imported later into the same place becomes the subchart's too, but not where it had nothing:
+                // for an empty table helm makes another one (pkg/chartutil/values.go, `AsMap`).
+                let table = if table.borrow().is_empty() { Map::default() } else { table };
                 let wrapped = match import.parent.as_str() {
                     "." => table,
                     parent => parent.rsplit('.').fold(table, |inner, key| {

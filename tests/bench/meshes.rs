@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::official;
 use crate::support::large::{mesh, run_watched};
+use crate::support::scratch::scratch;
 use crate::table::{Against, Chosen, Row, median};
 
 const STOLOS: &str = env!("CARGO_BIN_EXE_stolos");
@@ -32,7 +33,7 @@ pub(crate) fn rows(chosen: &Chosen) -> Vec<Row> {
 /// The largest mesh on Istio's own charts, of the newest version that is at hand.
 fn compile_on_official(name: &str) -> Vec<Row> {
     let Some((version, charts)) = official::newest() else { return vec![official::left_out(name)] };
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-compile-official");
+    let folder = scratch("bench-compile-official");
     let on = |agent: &str| {
         let istio =
             format!("istio: {{ version: {version}, charts: {{ path: {} }}{agent} }}", charts.display());
@@ -66,7 +67,7 @@ fn validate() -> Row {
 
 /// Meshes of 10, 100 and 1,000 clusters, written to disk; what ten times the remotes cost; memory.
 fn compile() -> Vec<Row> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-compile");
+    let folder = scratch("bench-compile");
     let mut rows = Vec::new();
     // Every run writes a folder of its own, and all go at the end: ext4 is slow to create files right
     // after others were deleted, since it looks for inodes that nobody freed in the last seconds.

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use stolos::sandbox::{Clock, Sandbox, SandboxCluster, SystemClock};
 
 use crate::support::large::{mesh, run_watched};
+use crate::support::scratch::scratch;
 use crate::table::{Against, Chosen, Row};
 
 const STOLOS: &str = env!("CARGO_BIN_EXE_stolos");
@@ -39,9 +40,7 @@ pub(crate) fn rows(chosen: &Chosen) -> Vec<Row> {
     if !chosen.has("scale") {
         return Vec::new();
     }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-scale");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("cargo's own folder");
+    let folder = scratch("bench-scale");
     let measured = SIZES.map(|primaries| measure(&folder, primaries));
     let _ = fs::remove_dir_all(&folder);
     let smallest = &measured[0];

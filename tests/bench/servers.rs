@@ -17,6 +17,7 @@ use crate::support::back_end::BackEnd;
 use crate::support::lent::Lent;
 use crate::support::matrix::say;
 use crate::support::meshes::{Meshes, desired, topology_text};
+use crate::support::scratch::scratch;
 use crate::support::servers::Assets;
 use crate::table::{Against, Chosen, Row, median};
 
@@ -39,9 +40,7 @@ pub(crate) fn rows(chosen: &Chosen) -> Vec<Row> {
 }
 
 async fn measured() -> Vec<Row> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-servers");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("cargo's own folder");
+    let folder = scratch("bench-servers");
     fs::write(folder.join("mesh.yaml"), topology_text(TOPOLOGY)).expect("a file");
     let count = compile(&folder);
     let mut first = Vec::new();

@@ -14,6 +14,8 @@ use tokio::sync::watch;
 use crate::support::back_end::{BackEnd, on_both_back_ends};
 use crate::support::golden;
 use crate::support::meshes::{Meshes, desired, text, topology_text, writes};
+use crate::support::nobody::Nobody;
+use crate::support::scratch::scratch;
 
 on_both_back_ends!(
     a_plan_of_what_is_there_lists_each_kind_once_and_writes_nothing,
@@ -310,11 +312,8 @@ async fn a_namespace_that_does_not_go_is_all_that_a_destroy_complains_of(on: Bac
 async fn an_apply_does_what_does_not_depend_on_a_cluster_that_cannot_be_read(on: BackEnd) {
     let text = topology_text(SHARED).replace("root: generate", "root: istiod");
     let mut meshes = Meshes::on(on, "one-unread", desired(SHARED, &text)).await;
-    let closed = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
-        listener.local_addr().expect("an address")
-    };
-    meshes.reach("cluster2", &format!("http://{closed}"));
+    let nobody = Nobody::listens();
+    meshes.reach("cluster2", &nobody.url());
     let plan = meshes.plan(Mode::Apply).await;
     assert_eq!(plan.unknown.keys().map(ToString::to_string).collect::<Vec<_>>(), ["cluster2"]);
     let ran = meshes.run(plan).await;
@@ -369,9 +368,7 @@ async fn a_plan_of_what_is_there_lists_each_kind_once_and_writes_nothing(on: Bac
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_names_for_one_cluster_are_refused() {
-    let mut meshes =
-        Meshes::open(&crate::support::meshes::folder("one-cluster"), desired(SHARED, &topology_text(SHARED)))
-            .await;
+    let mut meshes = Meshes::open(&scratch("one-cluster"), desired(SHARED, &topology_text(SHARED))).await;
     let url = meshes.running.endpoints()[0].url.clone();
     meshes.reach("cluster2", &url);
     let failures = meshes.try_plan(Mode::Apply, Conflicts::Refuse).await.expect_err("one cluster twice");

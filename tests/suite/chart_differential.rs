@@ -20,6 +20,7 @@ use crate::chart_oracle::compare;
 use crate::support::helm::{self, Setting};
 use crate::support::matrix::{say, seed};
 use crate::support::official::charts_in;
+use crate::support::scratch::scratch;
 
 /// How many sets each chart of each version gets.
 const SETS: usize = 40;
@@ -184,9 +185,8 @@ fn failing(helm: &Path, folder: &Path, sets: usize, seed: u64) -> Option<String>
     let defaults = helm::yaml(&text);
     let places = places(&defaults);
     let name: String = folder.display().to_string().replace('/', "-");
-    let scratch = helm::root().join("target/tmp/chart-differential");
-    std::fs::create_dir_all(&scratch).expect("a folder for values");
-    let file = scratch.join(format!("{name}.json"));
+    let scratch = scratch(&format!("chart-differential{name}"));
+    let file = scratch.join("values.json");
     let setting = Setting {
         release: format!("my-{}", chart.name()),
         namespace: "istio-system".to_owned(),

@@ -9,6 +9,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use stolos::chart::{Capabilities, Chart, ReleaseInfo, render};
 
 use crate::support::helm;
+use crate::support::scratch::scratch;
 
 struct Case {
     place: String,
@@ -127,7 +128,7 @@ fn check(file: &str) {
 fn check_with_helm(file: &str) {
     let cases = cases(file);
     let helm = helm::binary();
-    let folder = helm::root().join("target/tmp/chart-language").join(file);
+    let folder = scratch(&format!("chart-language-{file}"));
     let mut wrong = Vec::new();
     let written: Vec<&Case> = cases.iter().filter(|case| case.outcome.is_ok()).collect();
     let templates: Vec<&str> = written.iter().map(|case| case.template.as_str()).collect();

@@ -6,6 +6,7 @@ use stolos::chart::{Capabilities, Chart, ChartError, Manifest, ReleaseInfo, rend
 
 use crate::support::helm::{self, Document, Setting};
 use crate::support::official;
+use crate::support::scratch::scratch;
 
 fn ours(chart: &Chart, setting: &Setting, values: &Path) -> Result<Vec<Manifest>, ChartError> {
     let text = std::fs::read_to_string(values).expect("values");
@@ -185,7 +186,7 @@ fn official_charts_render_as_helm_renders_them() {
     let helm = helm::binary();
     let folder = std::env::var_os("STOLOS_ISTIO_CHARTS").expect("STOLOS_ISTIO_CHARTS names a folder");
     let folder = PathBuf::from(folder);
-    let scratch = helm::root().join("target/tmp/chart-oracle");
+    let scratch = scratch("chart-oracle");
     std::fs::create_dir_all(&scratch).expect("a folder for values");
     let mut wrong = Vec::new();
     let mut compared = 0;

@@ -18,6 +18,7 @@ use crate::chart_oracle::compare;
 use crate::support::archives::tgz;
 use crate::support::helm::{self, Setting};
 use crate::support::matrix::{say, seed};
+use crate::support::scratch::scratch;
 
 const KUBE_VERSION: &str = "1.33.0";
 /// Random trees in one run; `STOLOS_DIFFERENTIAL` says another number.
@@ -127,7 +128,7 @@ fn helm_agrees_on_subcharts() {
     let mut wrong = Vec::new();
     for (path, case) in cases() {
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-        let scratch = helm::root().join("target/tmp/chart-trees").join(&name);
+        let scratch = scratch(&format!("chart-trees-{name}"));
         write_folder(&scratch, &case.files);
         let values = scratch.with_extension("yaml");
         fs::write(&values, &case.values).expect("scratch");
@@ -299,7 +300,7 @@ fn random_trees_of_charts_render_as_helm_renders_them() {
         .map_or(TREES, |text| text.parse().expect("STOLOS_DIFFERENTIAL is a number"));
     let seed = seed();
     say(&format!("trees: {trees} by STOLOS_SEED={seed}"));
-    let scratch = helm::root().join("target/tmp/chart-random-trees");
+    let scratch = scratch("chart-random-trees");
     let config =
         Config { cases: trees, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
     let mut bytes = [0; 32];

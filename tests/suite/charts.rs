@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use crate::support::archives::{CHARTS, files_below, packed};
 use crate::support::back_end::BackEnd;
-use crate::support::command::{Ran, repository, scratch, stolos};
+use crate::support::command::{Ran, repository, stolos};
 use crate::support::commands::Commands;
 use crate::support::meshes::{desired, topology_text};
+use crate::support::scratch::scratch;
 
 const FILE: &str = "primary-remote-multi-network.yaml";
 const TOPOLOGIES: [&str; 5] =

@@ -7,7 +7,10 @@ use stolos::cluster::{ApplyOptions, Cluster, Contexts, Fault, Limits, Seen, Sele
 use stolos::object::{GroupKind, Object, ObjectRef};
 use stolos::plan::Held;
 
-use crate::support::meshes::{Meshes, desired, folder, topology_text};
+use crate::support::meshes::{Meshes, desired, topology_text};
+use crate::support::nobody::Nobody;
+use crate::support::scratch::of_this_run;
+use crate::support::scratch::scratch;
 use crate::support::tap::{Deed, Tap};
 
 /// Limits that a test can wait for.
@@ -39,11 +42,8 @@ fn config_maps() -> GroupKind {
 
 #[tokio::test]
 async fn a_cluster_that_refuses_is_named_after_a_few_attempts() {
-    let closed = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
-        listener.local_addr().expect("an address")
-    };
-    let error = cluster(&format!("http://{closed}")).uid().await.expect_err("nobody listens");
+    let nobody = Nobody::listens();
+    let error = cluster(&nobody.url()).uid().await.expect_err("nobody listens");
     let failure = error.failure();
     assert_eq!(failure.code.name, "cluster-unreachable");
     assert_eq!(failure.message, "west cannot be reached: Connection refused (os error 111), 4 attempts");
@@ -199,7 +199,7 @@ async fn a_kind_that_goes_while_its_namespace_is_looked_into_holds_nothing() {
 async fn a_big_list_comes_in_pages_and_whole() {
     let text = topology_text("multi-primary.toml");
     let desired = desired("multi-primary.toml", &text);
-    let meshes = Meshes::open(&folder("clusters-pages"), desired).await;
+    let meshes = Meshes::open(&scratch("clusters-pages"), desired).await;
     let store = meshes.running.sandbox().cluster("cluster1").expect("a cluster");
     for number in 0..1201 {
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
@@ -312,7 +312,7 @@ async fn a_watch_that_is_refused_says_why_though_the_line_has_no_end() {
 }
 
 fn kubeconfig(name: &str, text: &str) -> std::path::PathBuf {
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let path = of_this_run().join(name);
     std::fs::write(&path, text).expect("a temporary file");
     path
 }

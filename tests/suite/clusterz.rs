@@ -20,7 +20,8 @@ use stolos::sandbox::{ClusterStore, ProcessAnswer, Processes};
 use stolos::view::progress::Progress;
 
 use crate::support::back_end::{BackEnd, on_both_back_ends};
-use crate::support::meshes::{Meshes, Ran, desired, folder, topology_text};
+use crate::support::meshes::{Meshes, Ran, desired, topology_text};
+use crate::support::scratch::scratch;
 use crate::support::servers::{Assets, Raw};
 use crate::support::tap::{Deed, Tap};
 
@@ -393,7 +394,7 @@ fn without_kubelets(meshes: &Meshes) -> tokio::task::JoinHandle<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_istiod_that_cannot_be_asked_is_judged_by_its_effects_or_by_what_is_written() {
     let text = topology_text("mixed.yaml");
-    let meshes = Meshes::without_controllers(&folder("asked-in-vain"), desired("mixed.yaml", &text)).await;
+    let meshes = Meshes::without_controllers(&scratch("asked-in-vain"), desired("mixed.yaml", &text)).await;
     let controllers = without_kubelets(&meshes);
     let ran = meshes.apply().await;
     controllers.abort();

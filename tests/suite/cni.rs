@@ -8,8 +8,9 @@ use std::path::Path;
 use stolos::graph::{Unit, UnitKind};
 
 use crate::charts::{copied, on_charts};
-use crate::support::command::{scratch, stolos};
+use crate::support::command::stolos;
 use crate::support::meshes::{desired, topology_text};
+use crate::support::scratch::scratch;
 
 const FILE: &str = "primary-remote-multi-network.yaml";
 

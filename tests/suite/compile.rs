@@ -7,8 +7,9 @@ use std::path::Path;
 use stolos::document::{Sources, emit::to_yaml, yaml};
 
 use crate::support::archives::files_below;
-use crate::support::command::{repository, scratch, stolos};
+use crate::support::command::{repository, stolos};
 use crate::support::golden;
+use crate::support::scratch::scratch;
 
 /// The valid topologies: file names by stem.
 pub(crate) fn topologies() -> BTreeMap<String, String> {

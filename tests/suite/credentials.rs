@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use crate::support::meshes::folder;
+use crate::support::scratch::scratch;
 
 /// A server that knows one token, and remembers the headers of what it was asked.
 struct Keeper {
@@ -105,7 +105,7 @@ pub(crate) async fn open(file: &Path, limits: Limits) -> Result<Cluster, String>
 }
 
 async fn asked(server: &str, test: &str, user: &Value) -> Result<String, ClusterError> {
-    let file = kubeconfig(&folder(test), &json!({"server": server}), user);
+    let file = kubeconfig(&scratch(test), &json!({"server": server}), user);
     open(&file, SHORT).await.expect("a context").uid().await
 }
 
@@ -141,7 +141,7 @@ async fn a_token_and_a_password_stand_in_the_header() {
 #[tokio::test]
 async fn a_token_file_is_found_beside_its_kubeconfig_and_read_again_when_its_token_is_refused() {
     let keeper = Keeper::of("Bearer one").await;
-    let folder = folder("token-file");
+    let folder = scratch("token-file");
     std::fs::write(folder.join("token"), "one\n").expect("a file");
     let file = kubeconfig(&folder, &json!({"server": keeper.url}), &json!({"tokenFile": "token"}));
     let cluster = open(&file, SHORT).await.expect("a context");
@@ -166,7 +166,7 @@ async fn a_token_file_is_found_beside_its_kubeconfig_and_read_again_when_its_tok
 
 #[tokio::test]
 async fn a_token_file_that_is_missing_is_named() {
-    let folder = folder("token-file-missing");
+    let folder = scratch("token-file-missing");
     let file = kubeconfig(&folder, &json!({"server": "http://127.0.0.1:1"}), &json!({"tokenFile": "gone"}));
     let failure = open(&file, SHORT).await.expect("a context").uid().await.expect_err("no token").failure();
     assert_eq!(failure.code.name, "credentials-missing");
@@ -185,7 +185,7 @@ async fn a_token_file_that_is_missing_is_named() {
 async fn a_plugin_runs_once_for_many_requests_and_once_more_when_its_token_is_refused() {
     for version in ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"] {
         let keeper = Keeper::of("Bearer one").await;
-        let folder = folder(&format!("plugin-{}", version.rsplit('/').next().expect("a version")));
+        let folder = scratch(&format!("plugin-{}", version.rsplit('/').next().expect("a version")));
         std::fs::write(folder.join("token"), "one").expect("a file");
         let user = json!({"exec": {"apiVersion": version, "command": "sh",
             "args": ["-c", counting(&folder, version)], "interactiveMode": "Never"}});
@@ -218,7 +218,7 @@ async fn a_plugin_runs_once_for_many_requests_and_once_more_when_its_token_is_re
 #[tokio::test]
 async fn a_plugin_is_told_what_its_kubeconfig_says() {
     let keeper = Keeper::of("Bearer seen").await;
-    let folder = folder("plugin-told");
+    let folder = scratch("plugin-told");
     let told = folder.join("told");
     std::fs::create_dir_all(folder.join("bin")).expect("a folder");
     let script = format!(
@@ -251,7 +251,7 @@ async fn a_plugin_is_told_what_its_kubeconfig_says() {
 #[tokio::test]
 async fn a_credential_that_ends_soon_is_had_anew_before_it_is_used() {
     let keeper = Keeper::of("Bearer t").await;
-    let folder = folder("plugin-expires");
+    let folder = scratch("plugin-expires");
     let script = format!(
         "echo run >> {}; printf '{{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",\
          \"status\":{{\"token\":\"t\",\"expirationTimestamp\":\"2020-01-01T00:00:00Z\"}}}}'",
@@ -327,7 +327,7 @@ async fn a_plugin_that_gives_nothing_is_named_and_what_it_prints_is_not() {
     ];
     for (position, (user, expected)) in cases.into_iter().enumerate() {
         let file = kubeconfig(
-            &folder(&format!("no-plugin-{position}")),
+            &scratch(&format!("no-plugin-{position}")),
             &json!({"server": "http://127.0.0.1:1"}),
             &user,
         );
@@ -349,7 +349,7 @@ async fn a_plugin_that_gives_nothing_is_named_and_what_it_prints_is_not() {
 #[tokio::test]
 async fn what_kubernetes_removed_is_refused_with_what_to_use_instead() {
     let user = json!({"auth-provider": {"name": "gcp", "config": {"access-token": "canary"}}});
-    let file = kubeconfig(&folder("auth-provider"), &json!({"server": "https://127.0.0.1:1"}), &user);
+    let file = kubeconfig(&scratch("auth-provider"), &json!({"server": "https://127.0.0.1:1"}), &user);
     assert_eq!(
         open(&file, SHORT).await.err().expect("refused"),
         "context `west` cannot be used: its user has an auth-provider (`gcp`), which Kubernetes has removed: use a \
@@ -425,18 +425,18 @@ async fn a_clusters_proxy_carries_its_requests() {
     let user = json!({"token": "t"});
     let (address, tunnelled) = proxy(tunnel).await;
     let cluster = json!({"server": keeper.url, "proxy-url": format!("http://me:secret@{address}")});
-    let file = kubeconfig(&folder("proxy-http"), &cluster, &user);
+    let file = kubeconfig(&scratch("proxy-http"), &cluster, &user);
     assert_eq!(open(&file, SHORT).await.expect("a context").uid().await, Ok("u1".to_owned()));
     assert_eq!(*tunnelled.lock().expect("no panic"), [format!("{target} password true")]);
 
     let (address, passed) = proxy(socks).await;
     let cluster = json!({"server": keeper.url, "proxy-url": format!("socks5://{address}")});
-    let file = kubeconfig(&folder("proxy-socks"), &cluster, &user);
+    let file = kubeconfig(&scratch("proxy-socks"), &cluster, &user);
     assert_eq!(open(&file, SHORT).await.expect("a context").uid().await, Ok("u1".to_owned()));
     assert_eq!(*passed.lock().expect("no panic"), [target]);
 
     let cluster = json!({"server": keeper.url, "proxy-url": "ftp://me:canary@proxy"});
-    let file = kubeconfig(&folder("proxy-none"), &cluster, &user);
+    let file = kubeconfig(&scratch("proxy-none"), &cluster, &user);
     assert_eq!(
         open(&file, SHORT).await.err().expect("refused"),
         "context `west` cannot be used: its proxy-url begins with none of http://, https:// and socks5://"

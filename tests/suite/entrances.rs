@@ -8,7 +8,7 @@ use stolos::cluster::ClusterError;
 
 use crate::credentials::{SHORT, kubeconfig, open, plugin, proxy, socks, tunnel};
 use crate::support::command::stolos;
-use crate::support::meshes::folder;
+use crate::support::scratch::scratch;
 use crate::support::servers::{Server, Servers};
 
 /// What Kubernetes knows a user with all rights by.
@@ -31,7 +31,7 @@ async fn every_way_into_an_api_server_works_and_one_that_does_not_is_named() {
     let server = servers.server("cluster1");
     let (_, admin) = servers.clusters().await.into_iter().next().expect("a cluster");
     let uid = admin.uid().await.expect("it answers");
-    let folder = folder("entrances-kubeconfig");
+    let folder = scratch("entrances-kubeconfig");
     let put = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("a file of this test");
     let pair = server.client("root", Some(MASTERS));
     put("ca.pem", &server.authority());

@@ -4,7 +4,8 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::command::{scratch, stolos};
+use crate::support::command::stolos;
+use crate::support::scratch::scratch;
 
 #[test]
 fn the_starter_is_right_in_both_languages() {

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::support::matrix::{sample, side_by_side};
-use crate::support::meshes::{folder, topology_text};
+use crate::support::meshes::topology_text;
+use crate::support::scratch::scratch;
 use crate::support::tap::{Class, Deed, Moment};
 use crate::support::tapped::{PATIENCE, State, Tapped, differences, with_api_servers};
 use crate::support::tapped_servers::{TappedServers, lasting_names};
@@ -49,7 +50,7 @@ struct Expected {
 
 async fn expected(file: &str) -> Expected {
     let topology = with_api_servers(&topology_text(file));
-    let applied_in = folder(&format!("killed-expected-{file}"));
+    let applied_in = scratch(&format!("killed-expected-{file}"));
     let tapped = Tapped::new(&applied_in, &topology).await;
     let writes =
         |tapped: &Tapped| tapped.tap.seen().iter().filter(|asked| asked.class == Class::Write).count();
@@ -59,7 +60,7 @@ async fn expected(file: &str) -> Expected {
     assert_eq!(tapped.faults_in_the_books(), Vec::<String>::new());
     tapped.running.stop().await;
 
-    let gone = folder(&format!("killed-destroyed-{file}"));
+    let gone = scratch(&format!("killed-destroyed-{file}"));
     let tapped = Tapped::copy(&gone, &topology, &applied_in).await;
     let ran = tapped.undisturbed(DESTROY).await;
     assert_eq!(ran.code, Some(0), "{ran}");
@@ -70,7 +71,7 @@ async fn expected(file: &str) -> Expected {
 
 /// What is wrong after a case.
 async fn killed(expected: Arc<Expected>, Case { verb, write, moment }: Case) -> Vec<String> {
-    let folder = folder(&format!("killed-{}-{}-{write}-{moment:?}", expected.name, verb[0]));
+    let folder = scratch(&format!("killed-{}-{}-{write}-{moment:?}", expected.name, verb[0]));
     let (tapped, wanted) = if verb[0] == "apply" {
         (Tapped::new(&folder, &expected.topology).await, &expected.applied)
     } else {
@@ -181,7 +182,7 @@ impl fmt::Display for Together {
 
 async fn killed_together(expected: Arc<Expected>, Together { verb, part }: Together) -> Vec<String> {
     let whole = journals(&expected.applied_in);
-    let folder = folder(&format!("killed-sandbox-{}-{part}", verb[0]));
+    let folder = scratch(&format!("killed-sandbox-{}-{part}", verb[0]));
     std::fs::write(folder.join("mesh.yaml"), &expected.topology).expect("a file");
     let (wanted, size) = if verb[0] == "apply" {
         (&expected.applied, whole * part / 40)
@@ -237,7 +238,7 @@ impl fmt::Display for Round {
 #[ignore = "takes API servers: tests/kube/build-kube"]
 async fn a_run_against_api_servers_converges_wherever_it_is_killed() {
     let topology = with_api_servers(&topology_text("primary-remote-multi-network.yaml"));
-    let folder = folder("killed-servers");
+    let folder = scratch("killed-servers");
     let everywhere = [Moment::Before, Moment::Unanswered, Moment::Answered];
     // An apply has 82 writes, the Leases left out, and a destroy more.
     let cases = (1..=82).flat_map(|write| everywhere.map(|moment| Round { write, moment }));

@@ -8,7 +8,8 @@ use serde_json::json;
 use stolos::object::ObjectRef;
 
 use crate::charts::{copied, on_charts};
-use crate::support::command::{scratch, stolos};
+use crate::support::command::stolos;
+use crate::support::scratch::scratch;
 use crate::support::tap::{Asked, Deed};
 use crate::support::tapped::{Tapped, run_on, with_api_servers};
 

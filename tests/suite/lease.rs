@@ -13,17 +13,18 @@ use stolos::sandbox::{ClusterStore, DeleteOptions, Patch, WriteOptions};
 use tokio::sync::{mpsc, watch};
 
 use crate::support::back_end::{BackEnd, on_both_back_ends};
-use crate::support::meshes::{Meshes, Ran, desired, folder, topology_text, writes};
+use crate::support::meshes::{Meshes, Ran, desired, topology_text, writes};
 use crate::support::relay::Relay;
+use crate::support::scratch::scratch;
 
 const SHARED: &str = "primary-remote-multi-network.yaml";
 
 async fn shared(test: &str) -> Meshes {
-    Meshes::open(&folder(test), desired(SHARED, &topology_text(SHARED))).await
+    Meshes::open(&scratch(test), desired(SHARED, &topology_text(SHARED))).await
 }
 
 async fn without_controllers(test: &str) -> Meshes {
-    Meshes::without_controllers(&folder(test), desired(SHARED, &topology_text(SHARED))).await
+    Meshes::without_controllers(&scratch(test), desired(SHARED, &topology_text(SHARED))).await
 }
 
 on_both_back_ends!(

@@ -9,11 +9,12 @@ use http::Method;
 use serde_json::{Value, json};
 use stolos::topology::ClusterName;
 
-use crate::support::command::{scratch, stolos};
+use crate::support::command::stolos;
 use crate::support::dataplane::{Bare, DataPlane, Heard, Network, Runtime, WayOut};
 use crate::support::helm::yaml;
 use crate::support::meshes::topology_text;
 use crate::support::namespace;
+use crate::support::scratch::scratch;
 use crate::support::servers::{Answer, Raw, Servers, Settings};
 
 const JSON: &str = "application/json";

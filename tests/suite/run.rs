@@ -6,11 +6,13 @@ use std::sync::Arc;
 use stolos::sandbox::{Clock, Sandbox, SandboxCluster, SystemClock};
 
 use crate::support::back_end::{BackEnd, on_both_back_ends};
-use crate::support::command::{repository, scratch, stolos};
+use crate::support::command::{repository, stolos};
 use crate::support::commands::Commands;
 use crate::support::found;
 use crate::support::golden;
 use crate::support::meshes::topology_text;
+use crate::support::nobody::Nobody;
+use crate::support::scratch::scratch;
 
 const FILE: &str = "primary-remote-multi-network.yaml";
 
@@ -117,23 +119,11 @@ error[kubeconfig-unreadable]: the kubeconfig nowhere cannot be read: No such fil
     );
 }
 
-/// A kubeconfig whose clusters nobody serves.
-fn nobody_serves(contexts: &[&str]) -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
-    let closed = listener.local_addr().expect("an address");
-    let contexts: Vec<String> =
-        contexts.iter().map(|name| format!("{{name: {name}, context: {{cluster: c, user: u}}}}")).collect();
-    format!(
-        "apiVersion: v1\nkind: Config\nclusters: [{{name: c, cluster: {{server: 'http://{closed}'}}}}]\n\
-         users: [{{name: u, user: {{token: hunter2}}}}]\ncontexts: [{}]\n",
-        contexts.join(", ")
-    )
-}
-
 #[test]
 fn every_missing_context_is_named_at_once() {
     let folder = folder("run-no-context");
-    std::fs::write(folder.join("config"), nobody_serves(&["cluster1", "kluster_2"])).expect("a file");
+    let nobody = Nobody::listens();
+    std::fs::write(folder.join("config"), nobody.kubeconfig(&["cluster1", "kluster_2"])).expect("a file");
     let arguments = ["plan", "--kubeconfig", "config", "--context", "cluter2=x", "mesh.yaml"];
     assert_eq!(
         stolos(&folder, &arguments).to_string(),
@@ -155,7 +145,8 @@ error[context-missing]: cluster2: there is no context `cluster2`
 #[test]
 fn clusters_that_cannot_be_read_make_a_plan_incomplete() {
     let folder = folder("run-unread");
-    std::fs::write(folder.join("config"), nobody_serves(&["cluster1", "cluster2"])).expect("a file");
+    let nobody = Nobody::listens();
+    std::fs::write(folder.join("config"), nobody.kubeconfig(&["cluster1", "cluster2"])).expect("a file");
     let text = topology_text(FILE).replace("root: generate", "root: istiod");
     std::fs::write(folder.join("mesh.yaml"), text).expect("a file");
     let planned = stolos(&folder, &["plan", "--kubeconfig", "config", "mesh.yaml"]);

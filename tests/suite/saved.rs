@@ -12,10 +12,12 @@ use stolos::sandbox::controllers::Part;
 use tokio::sync::{mpsc, watch};
 
 use crate::support::back_end::{BackEnd, on_both_back_ends};
-use crate::support::command::{Ran, scratch, stolos};
+use crate::support::command::{Ran, stolos};
 use crate::support::commands::Commands;
 use crate::support::golden;
 use crate::support::meshes::{self, Meshes, collection, topology_text};
+use crate::support::nobody::Nobody;
+use crate::support::scratch::scratch;
 
 on_both_back_ends!(
     a_saved_plan_outlives_what_controllers_write_and_nothing_else,
@@ -278,23 +280,12 @@ fn flags_that_say_something_else_than_the_plan_are_refused() {
     succeeds(&folder, &["apply", "--sandbox", "--auto-approve", "--parallelism", "2", "mesh.plan"]);
 }
 
-/// A kubeconfig whose clusters nobody serves.
-fn nobody_serves() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
-    let closed = listener.local_addr().expect("an address");
-    let contexts = ["cluster1", "cluster2", "west"]
-        .map(|name| format!("{{name: {name}, context: {{cluster: c, user: u}}}}"));
-    format!(
-        "apiVersion: v1\nkind: Config\nclusters: [{{name: c, cluster: {{server: 'http://{closed}'}}}}]\n\
-         users: [{{name: u, user: {{token: hunter2}}}}]\ncontexts: [{}]\n",
-        contexts.join(", ")
-    )
-}
-
 #[test]
 fn clusters_that_the_plan_could_not_read_are_left_alone_by_its_apply() {
     let folder = scratch("saved-unread");
-    std::fs::write(folder.join("config"), nobody_serves()).expect("a file");
+    let nobody = Nobody::listens();
+    std::fs::write(folder.join("config"), nobody.kubeconfig(&["cluster1", "cluster2", "west"]))
+        .expect("a file");
     let text = topology_text(FILE).replace("root: generate", "root: istiod");
     std::fs::write(folder.join("mesh.yaml"), text).expect("a file");
     let arguments =
@@ -495,7 +486,7 @@ async fn a_saved_plan_outlives_what_controllers_write_and_nothing_else(on: BackE
 async fn a_saved_plan_whose_apply_was_cut_off_is_used_up() {
     for (mode, cut) in [(Mode::Apply, 12), (Mode::Destroy, 12)] {
         let meshes = Meshes::open(
-            &meshes::folder(&format!("saved-cut-{mode:?}")),
+            &scratch(&format!("saved-cut-{mode:?}")),
             meshes::desired(FILE, &topology_text(FILE)),
         )
         .await;

@@ -4,8 +4,8 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::command::scratch;
 use crate::support::large::{mesh, run_watched};
+use crate::support::scratch::scratch;
 
 /// What one cluster more may take at the most, its simulation included.
 const MEMORY_OF_CLUSTER: u64 = 12 << 20;

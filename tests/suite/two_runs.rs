@@ -14,8 +14,9 @@ use stolos::plan::Inventory;
 use stolos::sandbox::{Clock, Endpoint, Sandbox, SandboxCluster, SystemClock};
 use tokio::sync::watch;
 
-use crate::support::command::{Ran, scratch, stolos};
+use crate::support::command::{Ran, stolos};
 use crate::support::meshes::{Meshes, desired, topology_text};
+use crate::support::scratch::scratch;
 use crate::support::tap::{Asked, Class, Deed, Tap, Upstream};
 use crate::support::tapped::kubeconfig;
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::command::{repository, scratch, stolos};
+use crate::support::command::{repository, stolos};
+use crate::support::scratch::scratch;
 
 const PROD: &str = "\
 version: 1

@@ -10,9 +10,10 @@ use std::process::Stdio;
 use stolos::chart::lock::ArchiveDigest;
 
 use crate::support::archives::{CHARTS, files_below, packed, packed_with};
-use crate::support::command::{Ran, command, repository, scratch, stolos, stolos_with};
+use crate::support::command::{Ran, command, repository, stolos, stolos_with};
 use crate::support::meshes::topology_text;
 use crate::support::published::{Answer, Published};
+use crate::support::scratch::{of_this_run, scratch};
 
 const FILE: &str = "primary-remote-multi-network.yaml";
 
@@ -451,7 +452,7 @@ fn redirections_are_followed_but_not_in_circles_nor_with_a_password() {
 
 /// The folder of another test, which ran before in the same test.
 fn scratch_of(test: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(test)
+    of_this_run().join(test)
 }
 
 #[test]

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use stolos::chart::lock::ArchiveDigest;
 
 use crate::support::archives::{CHARTS, files_below, packed};
-use crate::support::command::{Ran, repository, scratch, stolos, stolos_with};
+use crate::support::command::{Ran, repository, stolos, stolos_with};
 use crate::support::meshes::topology_text;
 use crate::support::published::{Answer, Published};
 use crate::support::registry::Registry;
+use crate::support::scratch::scratch;
 
 const FILE: &str = "primary-remote-multi-network.yaml";
 const CHART: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";

@@ -11,7 +11,8 @@ use stolos::plan::Mode;
 use stolos::sandbox::{ClusterStore, WriteOptions};
 use tokio::sync::watch;
 
-use crate::support::meshes::{Meshes, desired, folder, topology_text};
+use crate::support::meshes::{Meshes, desired, topology_text};
+use crate::support::scratch::scratch;
 
 const SHARED: &str = "primary-remote-multi-network.yaml";
 const UNIT: &str = "cluster1/control-plane";
@@ -73,7 +74,7 @@ fn warning(about: &Object, name: &str, reason: &str, message: &str, seconds_ago:
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_that_does_not_come_says_what_keeps_its_pods_and_quotes_their_events() {
     let text = topology_text(SHARED) + "defaults: { timeouts: { control-plane: 1s } }\n";
-    let meshes = Meshes::without_controllers(&folder("waits-pods"), desired(SHARED, &text)).await;
+    let meshes = Meshes::without_controllers(&scratch("waits-pods"), desired(SHARED, &text)).await;
     // The first run makes the Deployment, of which then comes what is told of in the second.
     failure_when(&meshes, |_, _| ()).await;
     let store = meshes.running.sandbox().cluster("cluster1").expect("a cluster");
@@ -160,7 +161,7 @@ fn failed_since(store: &ClusterStore, istiod: &Object, time: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_that_kubernetes_gives_up_meanwhile_is_not_waited_for_to_the_end() {
     let desired = desired(SHARED, &topology_text(SHARED));
-    let mut meshes = Meshes::without_controllers(&folder("waits-given-up"), desired).await;
+    let mut meshes = Meshes::without_controllers(&scratch("waits-given-up"), desired).await;
     meshes.options.timeout = Duration::from_secs(3600);
     let failure = failure_when(&meshes, |store, istiod| {
         failed_since(store, istiod, "2026-01-01T00:00:00Z");
@@ -190,7 +191,7 @@ async fn a_deployment_that_kubernetes_gives_up_meanwhile_is_not_waited_for_to_th
 #[tokio::test(flavor = "multi_thread")]
 async fn a_time_of_the_files_own_is_waited_for_whatever_kubernetes_thinks_of_it() {
     let text = topology_text(SHARED) + "defaults: { timeouts: { control-plane: 2s } }\n";
-    let meshes = Meshes::without_controllers(&folder("waits-patient"), desired(SHARED, &text)).await;
+    let meshes = Meshes::without_controllers(&scratch("waits-patient"), desired(SHARED, &text)).await;
     let start = Instant::now();
     let failure = failure_when(&meshes, |store, istiod| {
         failed_since(store, istiod, "2026-01-01T00:00:00Z");

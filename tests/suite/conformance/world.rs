@@ -14,7 +14,7 @@ use stolos::sandbox::controllers::{self, Handle, Member};
 use stolos::sandbox::{Clock, ClusterStore, RunningSandbox, Sandbox, SandboxCluster, SystemClock};
 
 use super::plain::Plain;
-use crate::support::meshes::folder;
+use crate::support::scratch::scratch;
 use crate::support::servers::{Answer, Raw, Servers, Settings, Watched};
 
 /// The controllers of the real side: those that write what a case never asked for are left out.
@@ -158,7 +158,7 @@ impl Api {
     }
 
     async fn sandbox(case: &str, folder_name: &str) -> Self {
-        let folder = folder(&format!("conformance-{folder_name}-sandbox"));
+        let folder = scratch(&format!("conformance-{folder_name}-sandbox"));
         let running = open(&folder).await;
         let raw = Raw::plain(&running.endpoints()[0].url);
         let backend = Backend::Sandbox { folder, running: Some(running), controllers: None };

@@ -9,7 +9,8 @@ use stolos::plan::inventory_ref;
 use super::FILE;
 use crate::killed::{APPLY, faults_after_a_kill};
 use crate::support::matrix::{sample, side_by_side};
-use crate::support::meshes::{folder, topology_text};
+use crate::support::meshes::topology_text;
+use crate::support::scratch::scratch;
 use crate::support::tap::{Class, Moment};
 use crate::support::tapped::{State, Tapped, with_api_servers};
 
@@ -36,7 +37,7 @@ struct Expected {
 
 async fn expected() -> Expected {
     let topology = with_api_servers(&topology_text(FILE));
-    let installed_in = folder("hand-over-installed");
+    let installed_in = scratch("hand-over-installed");
     let embedded = topology.replace("\"charts\":\"external\"", "\"charts\":\"embedded\"");
     assert_ne!(embedded, topology);
     let tapped = Tapped::new(&installed_in, &embedded).await;
@@ -45,7 +46,7 @@ async fn expected() -> Expected {
     let installed = tapped.state().await;
     tapped.running.stop().await;
 
-    let there = folder("hand-over-undisturbed");
+    let there = scratch("hand-over-undisturbed");
     let tapped = Tapped::copy(&there, &topology, &installed_in).await;
     let ran = tapped.undisturbed(APPLY).await;
     assert_eq!(ran.code, Some(0), "{ran}");
@@ -59,7 +60,7 @@ async fn expected() -> Expected {
 }
 
 async fn killed(expected: Arc<Expected>, Case { write, moment }: Case) -> Vec<String> {
-    let there = folder(&format!("hand-over-{write}-{moment:?}"));
+    let there = scratch(&format!("hand-over-{write}-{moment:?}"));
     let tapped = Tapped::copy(&there, &expected.topology, &expected.installed_in).await;
     let faults = faults_after_a_kill(tapped, (APPLY, write, moment), &expected.handed_over).await;
     let _ = std::fs::remove_dir_all(there);

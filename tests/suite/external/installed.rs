@@ -13,11 +13,12 @@ use crate::support::command::repository;
 use crate::support::matrix::say;
 use crate::support::meshes::{Meshes, desired, topology_text, writes};
 use crate::support::owner::{Owner, helm_installs};
+use crate::support::scratch::scratch;
 
 /// An apply goes through while helm installs what it waits for.
 async fn beside_helm(test: &str, desired: Desired, charts: &(dyn Fn(&str) -> PathBuf + Sync)) {
     let meshes = Meshes::on(BackEnd::ApiServers, test, desired).await;
-    let folder = crate::support::meshes::folder(test);
+    let folder = scratch(test);
     let kubeconfig = meshes.kubeconfig();
     let owner = Owner::without_charts();
     let mut done = BTreeSet::new();
@@ -51,7 +52,7 @@ fn embedded_charts(chart: &str) -> PathBuf {
 #[ignore = "takes API servers and helm: tests/kube/build-kube, tests/tools/build-helm"]
 async fn helm_takes_what_was_handed_over_to_it() {
     let mut meshes = Meshes::applied_on(BackEnd::ApiServers, "external-helm-takes", embedded()).await;
-    let folder = crate::support::meshes::folder("external-helm-takes");
+    let folder = scratch("external-helm-takes");
     meshes.desired = external();
     assert!(meshes.apply().await.summary.is_complete());
     let kubeconfig = meshes.kubeconfig();

@@ -7,9 +7,10 @@ use serde_json::Value;
 use stolos::compile::{Desired, ROOT_DIGEST, Values};
 use stolos::object::Object;
 
-use crate::support::command::{repository, scratch, stolos};
+use crate::support::command::{repository, stolos};
 use crate::support::meshes::{desired, topology_text};
 use crate::support::owner::{Owner, printed};
+use crate::support::scratch::scratch;
 
 const FILES: [&str; 5] = [
     "mixed.yaml",

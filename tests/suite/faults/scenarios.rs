@@ -11,7 +11,8 @@ use tokio::sync::watch;
 
 use super::case::path_of;
 use super::{APPLY, DESTROY, FILE};
-use crate::support::meshes::{folder, topology_text};
+use crate::support::meshes::topology_text;
+use crate::support::scratch::scratch;
 use crate::support::tap::{Asked, Class, Deed, status_body};
 use crate::support::tapped::{Tapped, with_api_servers};
 
@@ -29,7 +30,7 @@ fn writes(cluster: &'static str, path: &'static str) -> impl Fn(&Asked) -> bool 
 }
 
 async fn tapped(test: &str) -> Tapped {
-    Tapped::new(&folder(test), &with_api_servers(&topology_text(FILE))).await
+    Tapped::new(&scratch(test), &with_api_servers(&topology_text(FILE))).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,7 +151,7 @@ impl Clock for Off {
 async fn clocks_that_differ_by_days_keep_nobody_from_anything() {
     for hours in [-50, 50] {
         let topology = with_api_servers(&topology_text(FILE));
-        let folder = folder(&format!("faults-clock{hours}"));
+        let folder = scratch(&format!("faults-clock{hours}"));
         let off = Off(SignedDuration::from_hours(hours));
         let there = off.now();
         let tapped = Tapped::at(&folder, &topology, Arc::new(off)).await;

@@ -12,7 +12,8 @@ use super::case::{Case, Way, secrets_in, unclear};
 use super::fault::Fault;
 use crate::support::command::Ran;
 use crate::support::matrix::{sample, say};
-use crate::support::meshes::{folder, topology_text};
+use crate::support::meshes::topology_text;
+use crate::support::scratch::scratch;
 use crate::support::tap::{Asked, Class, Deed};
 use crate::support::tapped::with_api_servers;
 use crate::support::tapped_servers::{TappedServers, lasting_names};
@@ -77,7 +78,7 @@ struct Mesh {
 impl Mesh {
     async fn get() -> Self {
         let topology = with_api_servers(&topology_text(FILE));
-        let tapped = TappedServers::get(&folder("faults-servers"), &topology).await;
+        let tapped = TappedServers::get(&scratch("faults-servers"), &topology).await;
         let mut requests = BTreeMap::new();
         let mut found = Vec::new();
         for way in [Way::There, Way::Steady, Way::Back] {

@@ -10,7 +10,8 @@ use super::case::{Case, Way, secrets_in, unclear};
 use super::fault::Fault;
 use super::{APPLY, DESTROY, FILE};
 use crate::support::matrix::{sample, say, side_by_side};
-use crate::support::meshes::{folder, topology_text};
+use crate::support::meshes::topology_text;
+use crate::support::scratch::scratch;
 use crate::support::tap::Asked;
 use crate::support::tapped::{State, Tapped, differences, with_api_servers};
 
@@ -40,7 +41,7 @@ impl Expected {
 
     async fn new() -> Self {
         let topology = with_api_servers(&topology_text(FILE));
-        let applied_in = folder("faults-expected");
+        let applied_in = scratch("faults-expected");
         let tapped = Tapped::new(&applied_in, &topology).await;
         let ran = tapped.undisturbed(APPLY).await;
         assert_eq!(ran.code, Some(0), "{ran}");
@@ -48,7 +49,7 @@ impl Expected {
         assert_eq!(tapped.undisturbed(APPLY).await.code, Some(0));
         let steady = tapped.tap.seen();
         tapped.running.stop().await;
-        let tapped = Tapped::copy(&folder("faults-destroyed"), &topology, &applied_in).await;
+        let tapped = Tapped::copy(&scratch("faults-destroyed"), &topology, &applied_in).await;
         let ran = tapped.undisturbed(DESTROY).await;
         assert_eq!(ran.code, Some(0), "{ran}");
         let (destroyed, back) = (tapped.state().await, tapped.tap.seen());
@@ -67,8 +68,8 @@ impl Expected {
 
     async fn start(&self, test: &str, way: Way) -> Tapped {
         match way {
-            Way::There => Tapped::new(&folder(test), &self.topology).await,
-            Way::Steady | Way::Back => Tapped::copy(&folder(test), &self.topology, &self.applied_in).await,
+            Way::There => Tapped::new(&scratch(test), &self.topology).await,
+            Way::Steady | Way::Back => Tapped::copy(&scratch(test), &self.topology, &self.applied_in).await,
         }
     }
 

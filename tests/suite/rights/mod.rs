@@ -26,7 +26,8 @@ use stolos::view::diagnostics::{Colours, Look};
 use tokio::sync::watch;
 
 use crate::support::authorizer::Authorizer;
-use crate::support::meshes::{Meshes, desired, folder, topology_text, writes};
+use crate::support::meshes::{Meshes, desired, topology_text, writes};
+use crate::support::scratch::scratch;
 
 /// How long anything of these tests may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,7 +41,7 @@ struct Guarded {
 
 impl Guarded {
     async fn open(test: &str, desired: Desired) -> Self {
-        let mut meshes = Meshes::open(&folder(test), desired).await;
+        let mut meshes = Meshes::open(&scratch(test), desired).await;
         let admin = meshes.clusters.clone();
         let mut guards = BTreeMap::new();
         for endpoint in meshes.running.endpoints() {

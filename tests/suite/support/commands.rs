@@ -11,9 +11,10 @@ use stolos::sandbox::controllers::Part;
 use stolos::sandbox::{ApplyOptions, Clock, Patch, Sandbox, SandboxCluster, SystemClock, WriteOptions};
 
 use super::back_end::BackEnd;
-use super::command::{Ran, scratch, stolos};
+use super::command::{Ran, stolos};
 use super::lent::Lent;
 use super::meshes::{collection, desired};
+use super::scratch::scratch;
 
 /// A folder with a topology, and its clusters.
 pub(crate) struct Commands {

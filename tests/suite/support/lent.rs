@@ -7,7 +7,7 @@
 //! next one starts anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::dataplane::{Bare, DataPlane, Egress, Runtime, WayOut};
 use super::found::{self, Found};
+use super::scratch::of_this_run;
 use super::servers::{Context, Raw, Request, Server, Servers, Settings, write_kubeconfig};
 
 /// The set that waits for the next test.
@@ -181,7 +182,7 @@ impl Drop for Lent {
 
 impl Set {
     async fn start(count: usize) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let folder = of_this_run();
         let mut ways_out = Vec::new();
         let mut settings = Vec::new();
         for place in 0..count {

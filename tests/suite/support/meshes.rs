@@ -28,6 +28,7 @@ use tokio::sync::{mpsc, watch};
 use super::back_end::{BackEnd, Running};
 use super::found::{self, Found};
 use super::lent::Lent;
+use super::scratch::scratch;
 use super::servers::Raw;
 
 const JSON: &str = "application/json";
@@ -72,14 +73,6 @@ fn in_mesh(id: &str) -> String {
     format!("https://{id}.sandbox.invalid:6443")
 }
 
-/// A folder for one test, empty.
-pub(crate) fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).expect("a folder");
-    folder
-}
-
 impl Meshes {
     /// The clusters of a topology in a folder, with everything that clusters do by themselves.
     pub(crate) async fn open(folder: &Path, desired: Desired) -> Self {
@@ -106,7 +99,7 @@ impl Meshes {
     /// Clusters of a back end in which nothing happens by itself.
     pub(crate) async fn still_on(back_end: BackEnd, test: &str, desired: Desired) -> Self {
         match back_end {
-            BackEnd::Sandbox => Self::without_controllers(&folder(test), desired).await,
+            BackEnd::Sandbox => Self::without_controllers(&scratch(test), desired).await,
             BackEnd::ApiServers => Self::on_api_servers(desired).await,
         }
     }

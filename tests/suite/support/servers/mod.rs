@@ -20,7 +20,7 @@
 //! controllers are those of [`CONTROLLERS`] (no scheduler, no load balancers: nothing of a data plane). A cluster whose
 //! Pods somebody runs has one node, with a kubelet that forwards ports ([`Settings::pods`]).
 //! At most two sets run at a time. Every process is ended by its own pid when the set is dropped, and by the kernel
-//! when the test runner is killed, where `setpriv` is there to ask for that. All files are below `target/tmp`.
+//! when the test runner is killed, where `setpriv` is there to ask for that. All files are in the run's own folder below `target/tmp`.
 //! This module needs nothing else of the suite, so that a benchmark can take it in by its path.
 
 #![allow(dead_code, unused_imports, reason = "not all that take it in need all of it")]
@@ -54,6 +54,7 @@ pub(crate) use process::free_port;
 pub(crate) use raw::{Answer, Raw, Watched};
 pub(crate) use server::Server;
 
+use crate::support::scratch::of_this_run;
 use process::Process;
 
 /// The controllers that run beside each API server.
@@ -170,7 +171,7 @@ impl Servers {
 
     async fn start_set(test: &str, clusters: Vec<Settings>, assets: Assets) -> Self {
         let permit = SETS.acquire().await.expect("it is never closed");
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("servers").join(test);
+        let folder = of_this_run().join("servers").join(test);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("a folder");
         let (etcd, etcd_url) = start_etcd(&assets, &folder);
