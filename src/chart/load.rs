@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
@@ -97,7 +98,7 @@ impl Chart {
                 hash.update(part);
             }
         }
-        digest_text(hash)
+        HEXLOWER.encode(&hash.finalize())
     }
 }
 
@@ -109,9 +110,4 @@ fn names_them(value: &Json) -> bool {
         Json::Object(map) => map.iter().any(|(key, value)| key.contains(CAPABILITIES) || names_them(value)),
         Json::Null | Json::Bool(_) | Json::Number(_) => false,
     }
-}
-
-/// A digest in hexadecimal.
-pub(super) fn digest_text(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

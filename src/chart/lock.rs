@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
-use super::load::digest_text;
 use crate::topology::ChartName;
 
 /// What a lock file begins with.
@@ -159,7 +159,7 @@ impl Lock {
 impl ArchiveDigest {
     /// The digest of an archive.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(digest_text(Sha256::new_with_prefix(bytes)))
+        Self(HEXLOWER.encode(&Sha256::digest(bytes)))
     }
 
     /// Reads 64 hexadecimal digits.

@@ -17,7 +17,7 @@ use super::template::{
     Binds, Body, Branch, Command, Compiled, Expr, Literal, Name, Offset, Pipe, Range, Source, Step, Template,
     Variables, compile,
 };
-use super::value::{Text, Value, display};
+use super::value::{Text, Value, display_in_action};
 
 /// An error on its way out.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ impl<'c> Machine<'c> {
             }
             Step::Print(pipe) => {
                 let value = self.pipe(pipe, scene)?;
-                display(&value, "<no value>", &self.meter, &mut self.out)
+                display_in_action(&value, &self.meter, &mut self.out)
                     .map_err(|fault| placed(fault, scene.source, pipe.at()))?;
             }
             Step::Declare(pipe) => {

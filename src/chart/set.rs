@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::embedded;
 use super::error::ChartError;
-use super::load::digest_text;
 use super::part::not_a_chart;
 use super::{Chart, Files};
 
@@ -135,7 +135,7 @@ impl ChartSet {
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
         self.charts.iter().chain(&self.cni).for_each(|chart| hash.update(chart.digest()));
-        digest_text(hash)
+        HEXLOWER.encode(&hash.finalize())
     }
 }
 

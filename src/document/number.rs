@@ -19,6 +19,23 @@ pub(crate) fn go_general(x: f64) -> String {
     out
 }
 
+/// Writes a float as `%.3g` does, of as many digits as `most` says.
+pub(crate) fn go_general_to(x: f64, most: usize) -> String {
+    let most = most.max(1);
+    let Digits { negative, digits, point } = digits_of(x, &format!("{:.*e}", most - 1, x.abs()));
+    let length = i32::try_from(digits.len()).unwrap_or(i32::MAX);
+    let most = i32::try_from(most).unwrap_or(i32::MAX);
+    // strconv/ftoa.go: a number whose digits all stand before the point is written out as far as they go.
+    let fixed = if most > length && length >= point { length } else { most };
+    let mut out = sign(negative);
+    if x != 0.0 && !(-4..fixed).contains(&(point - 1)) {
+        push_exponent(&mut out, &digits, point - 1, 2);
+    } else {
+        push_fixed(&mut out, &digits, point);
+    }
+    out
+}
+
 /// Writes a float as `encoding/json` does: fixed, but for the very small and the very large.
 pub(crate) fn go_json(x: f64) -> String {
     let Digits { negative, digits, point } = shortest(x);
@@ -64,9 +81,13 @@ struct Digits {
 
 /// The fewest digits that read back as the same float.
 fn shortest(x: f64) -> Digits {
-    let text = format!("{:e}", x.abs());
-    let (mantissa, exponent) = text.split_once('e').expect("Rust writes an exponent");
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    digits_of(x, &format!("{:e}", x.abs()))
+}
+
+fn digits_of(x: f64, written: &str) -> Digits {
+    let (mantissa, exponent) = written.split_once('e').expect("Rust writes an exponent");
+    let mut digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    digits.truncate(digits.trim_end_matches('0').len().max(1));
     let exponent: i32 = exponent.parse().expect("Rust writes a whole exponent");
     Digits { negative: x.is_sign_negative(), digits, point: exponent + 1 }
 }

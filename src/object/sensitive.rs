@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 /// A private key, a token, a kubeconfig.
@@ -30,9 +31,7 @@ impl fmt::Debug for Sensitive {
 
 /// The fingerprint that stands for a secret in a diff: `sha256:5f3a91c0`.
 pub fn fingerprint(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    let start: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{start}")
+    format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(bytes)[..4]))
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ fn texts(map: &serde_json::Value, count: usize) -> Vec<String> {
         .collect()
 }
 
-fn ours(templates: &[&str]) -> Result<Vec<String>, String> {
+pub(crate) fn ours(templates: &[&str]) -> Result<Vec<String>, String> {
     let words = |error: stolos::chart::ChartError| error.to_string();
     let chart = Chart::load(files(templates)).map_err(words)?;
     let capabilities = Capabilities::of_kubernetes("1.33.0").expect("a version");
@@ -86,7 +86,7 @@ fn ours(templates: &[&str]) -> Result<Vec<String>, String> {
     Ok(texts(&map, templates.len()))
 }
 
-fn helms(helm: &Path, folder: &Path, templates: &[&str]) -> Option<Vec<String>> {
+pub(crate) fn helms(helm: &Path, folder: &Path, templates: &[&str]) -> Option<Vec<String>> {
     std::fs::remove_dir_all(folder).ok();
     for (path, content) in files(templates) {
         let path = folder.join(path);

@@ -3,6 +3,7 @@
 mod adoption;
 mod apply;
 mod chart_differential;
+mod chart_formats;
 mod chart_language;
 mod chart_oracle;
 mod chart_trees;

@@ -1,11 +1,11 @@
-//! `printf` and `print`, as Go's `fmt` formats.
+//! `printf` and `print`, as Go's `fmt` formats (Go 1.26, `fmt/print.go`).
 
-use crate::chart::error::{Fault, Limit};
-use crate::chart::meter::{MOST_NESTING, Meter};
-use crate::chart::value::{Value, display, escape, quoted};
-use crate::document::number::go_general;
+use crate::chart::error::Fault;
+use crate::chart::meter::Meter;
+use crate::chart::value::{Value, display};
 
 use super::arg::{fault, text};
+use super::verb::{Form, write};
 use super::{ANY, Function, plain};
 
 pub(super) static FUNCTIONS: &[Function] = &[
@@ -21,7 +21,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
             if at > 0 {
                 out.push(' ');
             }
-            display(arg, "<nil>", meter, &mut out)?;
+            display(arg, meter, &mut out)?;
         }
         out.push('\n');
         Ok(Value::text(out))
@@ -39,301 +39,165 @@ pub(super) fn sprint(args: &[Value], meter: &Meter) -> Result<String, Fault> {
         {
             out.push(' ');
         }
-        display(arg, "<nil>", meter, &mut out)?;
+        display(arg, meter, &mut out)?;
         before = Some(arg);
     }
     Ok(out)
 }
 
-/// The flags, width and precision of one verb.
-#[derive(Default, Clone, Copy)]
-struct Form {
-    minus: Flag,
-    plus: Flag,
-    sharp: Flag,
-    space: Flag,
-    zero: Flag,
-    width: Option<usize>,
-    precision: Option<usize>,
-}
-
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Flag {
-    #[default]
-    Off,
-    On,
-}
-
-const WIDEST: usize = 1_000_000;
+/// The widest width and the longest precision. Go takes some more.
+const WIDEST: usize = u16::MAX as usize;
+/// Beyond it an operand is no width for Go.
+const WIDEST_OPERAND: u64 = 1_000_000;
 
 fn sprintf(format: &str, args: &[Value], meter: &Meter) -> Result<String, Fault> {
     let mut out = String::with_capacity(format.len() + 16);
-    let mut used = 0;
-    let mut rest = format.chars().peekable();
-    while let Some(c) = rest.next() {
-        if c != '%' {
-            out.push(c);
-            continue;
-        }
-        let mut form = Form::default();
-        while let Some(flag) = rest.peek() {
-            match flag {
-                '-' => form.minus = Flag::On,
-                '+' => form.plus = Flag::On,
-                '#' => form.sharp = Flag::On,
-                ' ' => form.space = Flag::On,
-                '0' => form.zero = Flag::On,
-                _ => break,
-            }
-            rest.next();
-        }
-        form.width = number(&mut rest)?;
-        if rest.next_if_eq(&'.').is_some() {
-            form.precision = Some(number(&mut rest)?.unwrap_or(0));
-        }
-        match rest.next() {
-            None => out.push_str("%!(NOVERB)"),
-            Some('%') => out.push('%'),
-            Some('*' | '[') => {
-                return fault("widths from arguments and explicit argument indexes are not implemented");
-            }
-            Some(verb) => match args.get(used) {
-                None => {
-                    out.push_str("%!");
-                    out.push(verb);
-                    out.push_str("(MISSING)");
-                }
-                Some(arg) => {
-                    used += 1;
-                    write_verb(verb, form, arg, 0, meter, &mut out)?;
-                }
-            },
-        }
+    let mut operands = Operands { args, next: 0, are_named: false, are_good: true };
+    let mut rest = format;
+    while let Some((before, verb)) = rest.split_once('%') {
+        out.push_str(before);
+        rest = write_operand(verb, &mut operands, meter, &mut out)?;
         if out.len() > meter.bytes_left() {
             meter.text(out.len())?;
         }
     }
-    if used < args.len() {
+    out.push_str(rest);
+    if !operands.are_named && operands.next < args.len() {
         out.push_str("%!(EXTRA ");
-        for (at, arg) in args[used..].iter().enumerate() {
+        for (at, arg) in args[operands.next..].iter().enumerate() {
             if at > 0 {
                 out.push_str(", ");
             }
-            if arg.is_nil() {
-                out.push_str("<nil>");
-            } else {
+            if !arg.is_nil() {
                 out.push_str(arg.type_name());
                 out.push('=');
-                display(arg, "<nil>", meter, &mut out)?;
             }
+            display(arg, meter, &mut out)?;
         }
         out.push(')');
     }
     Ok(out)
 }
 
-fn number(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Option<usize>, Fault> {
-    let mut value = None;
-    while let Some(digit) = rest.peek().and_then(|c| c.to_digit(10)) {
-        rest.next();
-        let next = value.unwrap_or(0_usize) * 10 + digit as usize;
-        if next > WIDEST {
-            return fault("a width or precision is too large");
-        }
-        value = Some(next);
-    }
-    Ok(value)
+/// The operands of a format, and which of them is the next.
+struct Operands<'a> {
+    args: &'a [Value],
+    next: usize,
+    /// Whether the format names one by its number: those left over are no matter then.
+    are_named: bool,
+    /// Whether what the current verb says of numbers can be followed.
+    are_good: bool,
 }
 
-fn write_verb(
-    verb: char,
-    form: Form,
-    arg: &Value,
-    depth: usize,
+impl Operands<'_> {
+    /// Takes `[2]` from the start of a format; whether a number was there.
+    fn index(&mut self, format: &mut &str) -> bool {
+        let Some(inner) = format.strip_prefix('[') else { return false };
+        self.are_named = true;
+        let closed = inner.split_once(']').filter(|_| format.len() > 2);
+        let number = closed.map_or("", |(number, _)| number);
+        *format = closed.map_or(inner, |(_, after)| after);
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            self.are_good = false;
+            return false;
+        }
+        let at = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        match at.filter(|at| *at < self.args.len()) {
+            Some(at) => self.next = at,
+            None => self.are_good = false,
+        }
+        true
+    }
+
+    /// The number that `*` stands for, which may be negative.
+    fn star(&mut self) -> Result<Option<i64>, Fault> {
+        let Some(arg) = self.args.get(self.next) else { return Ok(None) };
+        self.next += 1;
+        match arg {
+            Value::Int(number) | Value::Int64(number) if number.unsigned_abs() <= WIDEST as u64 => {
+                Ok(Some(*number))
+            }
+            Value::Int(number) | Value::Int64(number) if number.unsigned_abs() <= WIDEST_OPERAND => {
+                too_large()
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Writes what follows a `%`; the rest of the format is what comes back.
+fn write_operand<'f>(
+    format: &'f str,
+    operands: &mut Operands<'_>,
     meter: &Meter,
     out: &mut String,
-) -> Result<(), Fault> {
-    meter.steps(1)?;
-    if depth > MOST_NESTING {
-        return Err(Fault::Limit(Limit::Nesting(MOST_NESTING)));
-    }
-    if matches!(verb, 'v') && form.sharp == Flag::On {
-        return fault("the verb %#v is not implemented");
-    }
-    if verb == 'T' {
-        pad(arg.type_name(), form, out);
-        return Ok(());
-    }
-    match arg {
-        Value::Nothing | Value::Nil if verb == 'v' => pad("<nil>", form, out),
-        Value::Nothing | Value::Nil => {
-            out.push_str("%!");
-            out.push(verb);
-            out.push_str("(<nil>)");
+) -> Result<&'f str, Fault> {
+    let mut form = Form::default();
+    let mut rest = format.trim_start_matches(|flag| form.set(flag));
+    operands.are_good = true;
+    let mut is_named = operands.index(&mut rest);
+    if let Some(after) = rest.strip_prefix('*') {
+        rest = after;
+        match operands.star()? {
+            Some(width) => form.set_width(width),
+            None => out.push_str("%!(BADWIDTH)"),
         }
-        Value::Bool(truth) if matches!(verb, 't' | 'v') => {
-            pad(if *truth { "true" } else { "false" }, form, out);
-        }
-        Value::Int(number) | Value::Int64(number) => match integer(verb, form, *number) {
-            Some(words) => pad_number(&words, form, out),
-            None => bad_verb(verb, arg, meter, out)?,
-        },
-        Value::Float(number) => match float(verb, form, *number)? {
-            Some(words) => pad_number(&words, form, out),
-            None => bad_verb(verb, arg, meter, out)?,
-        },
-        Value::Text(text) => match texts(verb, form, text) {
-            Some(words) => pad(&words, Form { precision: None, ..form }, out),
-            None => bad_verb(verb, arg, meter, out)?,
-        },
-        Value::List(_) | Value::Host(_) if arg.as_list().is_some() => {
-            out.push('[');
-            for (at, item) in arg.as_list().into_iter().flat_map(|list| list.iter()).enumerate() {
-                if at > 0 {
-                    out.push(' ');
-                }
-                write_verb(verb, form, item, depth + 1, meter, out)?;
-            }
-            out.push(']');
-        }
-        Value::Map(map) => {
-            out.push_str("map[");
-            for (at, (key, item)) in map.borrow().iter().enumerate() {
-                if at > 0 {
-                    out.push(' ');
-                }
-                write_verb(verb, form, &Value::Text(std::sync::Arc::clone(key)), depth + 1, meter, out)?;
-                out.push(':');
-                write_verb(verb, form, item, depth + 1, meter, out)?;
-            }
-            out.push(']');
-        }
-        Value::Host(_) if matches!(verb, 's' | 'v') => {
-            let mut words = String::new();
-            display(arg, "<nil>", meter, &mut words)?;
-            pad(&words, form, out);
-        }
-        Value::Bool(_) | Value::List(_) | Value::Host(_) => bad_verb(verb, arg, meter, out)?,
-    }
-    Ok(())
-}
-
-fn bad_verb(verb: char, arg: &Value, meter: &Meter, out: &mut String) -> Result<(), Fault> {
-    out.push_str("%!");
-    out.push(verb);
-    out.push('(');
-    out.push_str(arg.type_name());
-    out.push('=');
-    display(arg, "<nil>", meter, out)?;
-    out.push(')');
-    Ok(())
-}
-
-fn texts(verb: char, form: Form, text: &str) -> Option<String> {
-    let cut = |text: &str| match form.precision {
-        Some(most) => text.chars().take(most).collect(),
-        None => text.to_owned(),
-    };
-    match verb {
-        's' | 'v' => Some(cut(text)),
-        'q' if form.sharp == Flag::Off && form.plus == Flag::Off => Some(quoted(&cut(text))),
-        'x' => Some(text.bytes().map(|byte| format!("{byte:02x}")).collect()),
-        'X' => Some(text.bytes().map(|byte| format!("{byte:02X}")).collect()),
-        _ => None,
-    }
-}
-
-fn integer(verb: char, form: Form, number: i64) -> Option<String> {
-    let magnitude = number.unsigned_abs();
-    let sharp = form.sharp == Flag::On;
-    let digits = match verb {
-        'd' | 'v' => magnitude.to_string(),
-        'b' => format!("{}{magnitude:b}", if sharp { "0b" } else { "" }),
-        'o' => format!("{}{magnitude:o}", if sharp { "0" } else { "" }),
-        'O' => format!("0o{magnitude:o}"),
-        'x' => format!("{}{magnitude:x}", if sharp { "0x" } else { "" }),
-        'X' => format!("{}{magnitude:X}", if sharp { "0X" } else { "" }),
-        'c' => {
-            return u32::try_from(number)
-                .ok()
-                .and_then(char::from_u32)
-                .or(Some('\u{fffd}'))
-                .map(String::from);
-        }
-        'q' => {
-            let c = u32::try_from(number).ok().and_then(char::from_u32).unwrap_or('\u{fffd}');
-            let mut out = String::from('\'');
-            escape(c, '\'', &mut out);
-            out.push('\'');
-            return Some(out);
-        }
-        'U' => return Some(format!("U+{number:04X}")),
-        _ => return None,
-    };
-    let digits = match form.precision {
-        Some(least) => format!("{digits:0>least$}"),
-        None => digits,
-    };
-    Some(format!("{}{digits}", sign(number < 0, form)))
-}
-
-fn sign(negative: bool, form: Form) -> &'static str {
-    match (negative, form.plus, form.space) {
-        (true, _, _) => "-",
-        (false, Flag::On, _) => "+",
-        (false, Flag::Off, Flag::On) => " ",
-        (false, Flag::Off, Flag::Off) => "",
-    }
-}
-
-fn float(verb: char, form: Form, number: f64) -> Result<Option<String>, Fault> {
-    let magnitude = number.abs();
-    let digits = match (verb, form.precision) {
-        ('v' | 'g', None) => go_general(magnitude),
-        ('f' | 'F', precision) => {
-            let places = precision.unwrap_or(6);
-            format!("{magnitude:.places$}")
-        }
-        ('e', precision) => {
-            let places = precision.unwrap_or(6);
-            let text = format!("{magnitude:.places$e}");
-            let (mantissa, exponent) = text.split_once('e').expect("Rust writes an exponent");
-            let exponent: i32 = exponent.parse().expect("Rust writes a whole exponent");
-            let sign = if exponent < 0 { '-' } else { '+' };
-            format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
-        }
-        ('v' | 'g', Some(_)) | ('G' | 'E' | 'x' | 'X' | 'b', _) => {
-            return fault(format!("the verb %{verb} with this precision is not implemented for a float"));
-        }
-        _ => return Ok(None),
-    };
-    Ok(Some(format!("{}{digits}", sign(number.is_sign_negative(), form))))
-}
-
-fn pad(words: &str, form: Form, out: &mut String) {
-    let length = words.chars().count();
-    let missing = form.width.unwrap_or(0).saturating_sub(length);
-    if form.minus == Flag::On {
-        out.push_str(words);
-        out.extend(std::iter::repeat_n(' ', missing));
+        is_named = false;
     } else {
-        let with = if form.zero == Flag::On { '0' } else { ' ' };
-        out.extend(std::iter::repeat_n(with, missing));
-        out.push_str(words);
+        form.width = number(&mut rest)?;
+        operands.are_good &= !is_named || form.width.is_none();
+    }
+    // A point at the very end is the verb, and there is none of that name.
+    if let Some(after) = rest.strip_prefix('.').filter(|after| !after.is_empty()) {
+        rest = after;
+        operands.are_good &= !is_named;
+        is_named = operands.index(&mut rest);
+        if let Some(after) = rest.strip_prefix('*') {
+            rest = after;
+            match operands.star()?.map(usize::try_from) {
+                Some(Ok(precision)) => form.precision = Some(precision),
+                Some(Err(_)) | None => out.push_str("%!(BADPREC)"),
+            }
+            is_named = false;
+        } else {
+            form.precision = Some(number(&mut rest)?.unwrap_or(0));
+        }
+    }
+    if !is_named {
+        operands.index(&mut rest);
+    }
+    let mut after = rest.chars();
+    match (after.next(), operands.args.get(operands.next)) {
+        (None, _) => out.push_str("%!(NOVERB)"),
+        (Some('%'), _) => out.push('%'),
+        (Some(verb), _) if !operands.are_good => {
+            out.extend(["%!", verb.encode_utf8(&mut [0; 4]), "(BADINDEX)"])
+        }
+        (Some(verb), None) => out.extend(["%!", verb.encode_utf8(&mut [0; 4]), "(MISSING)"]),
+        (Some(verb), Some(arg)) => {
+            operands.next += 1;
+            write(verb, form, arg, meter, out)?;
+        }
+    }
+    Ok(after.as_str())
+}
+
+/// Takes a number from the start of a format.
+fn number(rest: &mut &str) -> Result<Option<usize>, Fault> {
+    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (digits, after) = rest.split_at(digits);
+    *rest = after;
+    if digits.is_empty() {
+        return Ok(None);
+    }
+    match digits.parse() {
+        Ok(number) if number <= WIDEST => Ok(Some(number)),
+        Ok(_) | Err(_) => too_large(),
     }
 }
 
-/// As [`pad`], with zeros behind the sign.
-fn pad_number(words: &str, form: Form, out: &mut String) {
-    let zeros = form.zero == Flag::On && form.minus == Flag::Off;
-    match words.strip_prefix(['-', '+', ' ']) {
-        Some(digits) if zeros => {
-            out.push_str(&words[..1]);
-            let width = form.width.map(|width| width.saturating_sub(1));
-            pad(digits, Form { width, ..form }, out);
-        }
-        _ => pad(words, form, out),
-    }
+fn too_large<T>() -> Result<T, Fault> {
+    fault(format!("a width or precision of more than {WIDEST} is not implemented"))
 }
 
 #[cfg(test)]

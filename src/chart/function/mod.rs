@@ -17,6 +17,7 @@ mod refused;
 mod regexp;
 mod semver;
 mod text;
+mod verb;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::HEXLOWER;
 use sha2::Digest;
 
 use crate::chart::error::{Fault, Limit};
@@ -124,7 +125,7 @@ pub(super) fn string_of(value: &Value, meter: &Meter) -> Result<Text, Fault> {
 
 fn shown(value: &Value, meter: &Meter) -> Result<Text, Fault> {
     let mut out = String::new();
-    display(value, "<nil>", meter, &mut out)?;
+    display(value, meter, &mut out)?;
     Ok(out.into())
 }
 
@@ -336,7 +337,7 @@ fn joined_words(text: &str, joiner: char) -> Result<String, Fault> {
 }
 
 fn hex(bytes: &[u8]) -> Value {
-    Value::text(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    Value::text(HEXLOWER.encode(bytes))
 }
 
 fn adler32(text: &str) -> u32 {

@@ -18,7 +18,7 @@ pub(super) use convert::{
     to_json_text,
 };
 pub(super) use host::{FileTable, Host};
-pub(super) use print::{display, escape, is_printable, quoted};
+pub(super) use print::{display, display_in_action, escape, escape_ascii, is_printable, quoted};
 
 /// A text, shared with the chart's files and literals.
 pub(super) type Text = Arc<str>;

@@ -6,17 +6,29 @@ use crate::document::number::go_general;
 
 use super::{Host, Value};
 
-/// Writes a value as `%v` does: `map[a:1 b:[x y]]`, `1.5e+06`.
-///
-/// `nil` is what a missing value reads as: `<no value>` in an action, `<nil>` in `printf`.
-pub(in crate::chart) fn display(
+/// Writes a value as an action does, `{{ .Values.x }}`: a missing one is `<no value>`.
+pub(in crate::chart) fn display_in_action(
     value: &Value,
-    nil: &str,
     meter: &Meter,
     out: &mut String,
 ) -> Result<(), Fault> {
     match value {
-        Value::Nothing | Value::Nil => out.push_str(nil),
+        Value::Nothing | Value::Nil => {
+            out.push_str("<no value>");
+            Ok(())
+        }
+        // Its String method has a pointer for a receiver, which only an action takes.
+        Value::Host(host) if let Host::KubeVersion { version, .. } = &**host => {
+            out.push_str(version);
+            meter.text(version.len())
+        }
+        _ => display(value, meter, out),
+    }
+}
+
+/// Writes a value as `%v` does: `map[a:1 b:[x y]]`, `1.5e+06`, `<nil>`.
+pub(in crate::chart) fn display(value: &Value, meter: &Meter, out: &mut String) -> Result<(), Fault> {
+    match value {
         Value::Text(text) => {
             out.push_str(text);
             meter.text(text.len())?;
@@ -56,8 +68,9 @@ fn nested(value: &Value, depth: usize, meter: &Meter, out: &mut String) -> Resul
         }
         Value::Host(host) => match &**host {
             Host::ApiVersions(list) => nested_list(list, depth, meter, out)?,
-            // A pointer with a String method where it is a field, the struct itself elsewhere.
-            Host::KubeVersion { version, .. } => out.push_str(version),
+            Host::KubeVersion { version, major, minor } => {
+                out.push_str(&format!("{{{version} {major} {minor}}}"));
+            }
             Host::Struct { .. } | Host::Files(_) | Host::Bytes(_) => {
                 return Err(Fault::Template(format!(
                     "printing a {} is not implemented; name one of its fields",
@@ -110,8 +123,23 @@ pub(in crate::chart) fn escape(c: char, quote: char, out: &mut String) {
         ' '..='~' => out.push(c),
         _ if is_printable(c) => out.push(c),
         '\0'..='\u{7f}' => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-        '\u{80}'..='\u{ffff}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-        _ => out.push_str(&format!("\\U{:08x}", u32::from(c))),
+        _ => escape_by_number(c, out),
+    }
+}
+
+/// Writes one character as `strconv.QuoteToASCII` does.
+pub(in crate::chart) fn escape_ascii(c: char, quote: char, out: &mut String) {
+    if c.is_ascii() {
+        escape(c, quote, out);
+    } else {
+        escape_by_number(c, out);
+    }
+}
+
+fn escape_by_number(c: char, out: &mut String) {
+    match u32::from(c) {
+        number @ ..=0xffff => out.push_str(&format!("\\u{number:04x}")),
+        number => out.push_str(&format!("\\U{number:08x}")),
     }
 }
 

@@ -1,7 +1,6 @@
 //! What the inventory remembers of a desired object: enough to tell drift from a changed topology.
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXLOWER;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -23,10 +22,7 @@ pub fn digest(object: &Object) -> String {
             _ => canonical(&mut hash, value),
         }
     }
-    hash.finalize().iter().take(16).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    HEXLOWER.encode(&hash.finalize()[..16])
 }
 
 /// Hashes a value with its keys sorted and every part delimited.

@@ -6,10 +6,10 @@
 //! plan      a SavedPlan
 //! ```
 
+use data_encoding::HEXLOWER;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::seal::hex;
 use super::{SavedPlan, VERSION};
 use crate::diagnostic::Failure;
 use crate::plan::codes;
@@ -125,11 +125,11 @@ fn broken(name: &str, error: &serde_json::Error) -> Failure {
 
 /// The digest of a public file that a topology names.
 pub fn digest_of_file(text: &str) -> String {
-    format!("sha256:{}", hex(&Sha256::digest(text)))
+    format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(text)))
 }
 
 pub(super) fn checksum(plan: &Value) -> String {
     let mut hash = Sha256::new();
     canonical(&mut hash, plan);
-    format!("sha256:{}", hex(&hash.finalize()))
+    format!("sha256:{}", HEXLOWER.encode(&hash.finalize()))
 }

@@ -1,7 +1,6 @@
 //! Values that a file may hold without giving them away.
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXLOWER;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -32,19 +31,11 @@ impl Sealer {
     pub(super) fn seal(&self, value: &Value) -> String {
         let mut hash = self.0.clone();
         canonical(&mut hash, value);
-        hex(&hash.finalize()[..KEPT])
+        HEXLOWER.encode(&hash.finalize()[..KEPT])
     }
 
     /// Seals a text.
     pub(super) fn seal_text(&self, text: &str) -> String {
         self.seal(&Value::from(text))
     }
-}
-
-/// Bytes in hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -1,5 +1,6 @@
 //! Warning Events, as the component that met the trouble writes them.
 
+use data_encoding::HEXLOWER;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -11,7 +12,7 @@ use crate::object::Object;
 pub(super) fn warn(member: &Member, about: &Object, component: &str, reason: &str, message: &str) {
     let namespace = about.namespace().unwrap_or("default");
     let seed = format!("{}\n{}\n{reason}\n{message}", about.kind(), about.uid().unwrap_or_default());
-    let digest: String = Sha256::digest(seed).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let digest = HEXLOWER.encode(&Sha256::digest(seed)[..8]);
     let name = format!("{}.{digest}", about.name());
     if member.cluster.find("", "Event", Some(namespace), &name).is_some() {
         return;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use data_encoding::HEXLOWER;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -68,7 +69,7 @@ pub(in crate::sandbox::controllers) type Reading = Arc<Result<Access, BadKubecon
 impl Kubeconfigs {
     /// Reads a kubeconfig.
     pub(in crate::sandbox::controllers) fn read(&self, bytes: &[u8]) -> (String, Reading) {
-        let fingerprint: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let fingerprint = HEXLOWER.encode(&Sha256::digest(bytes));
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let reading = known.entry(fingerprint.clone()).or_insert_with(|| Arc::new(parse(bytes)));
         (fingerprint, Arc::clone(reading))
