@@ -6,7 +6,7 @@ use super::error::ChartError;
 use super::metadata::{sanitized, scalar};
 use super::part::{Home, not_a_chart};
 use super::tree::Imports;
-use super::value::{Host, List, Map, Text, Value, host, texts};
+use super::value::{Element, Host, List, Map, Text, Value, host, texts};
 
 /// A dependency as a chart declares it.
 #[derive(Debug, Clone)]
@@ -122,7 +122,7 @@ impl Dependency {
         };
         // Helm writes down anew what it imported: nothing is nil there.
         let imports = match (imports, self.imports.as_slice()) {
-            (Imports::Lost, _) | (_, []) => List::nil(),
+            (Imports::Lost, _) | (_, []) => List::nil(Element::Any),
             (Imports::Waiting | Imports::Taken, imports) => imports.iter().map(import).collect(),
         };
         host(Host::Struct {
@@ -134,7 +134,9 @@ impl Dependency {
                 ("Condition", text(&self.condition)),
                 (
                     "Tags",
-                    tags.map_or(Value::List(List::nil()), |tags| texts(tags.iter().map(String::as_str))),
+                    tags.map_or(Value::List(List::nil(Element::Text)), |tags| {
+                        texts(tags.iter().map(String::as_str))
+                    }),
                 ),
                 ("Enabled", Value::Bool(enabled)),
                 ("ImportValues", Value::List(imports)),

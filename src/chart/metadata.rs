@@ -7,7 +7,7 @@ use super::dependency::Dependency;
 use super::error::ChartError;
 use super::function::is_version;
 use super::part::{Home, not_a_chart};
-use super::value::{Host, List, Map, Text, Value, host, is_printable, texts};
+use super::value::{Element, Host, List, Map, Text, Value, host, is_printable, texts};
 
 /// A chart's `Chart.yaml`, as plain data.
 #[derive(Debug)]
@@ -167,7 +167,7 @@ impl Metadata {
             go => (go, Value::text(text.as_str())),
         });
         let list = |items: &Option<Vec<String>>| match items {
-            None => Value::List(List::nil()),
+            None => Value::List(List::nil(Element::Text)),
             Some(items) => texts(items.iter().map(String::as_str)),
         };
         let list_fields = self.lists.iter().map(|(go, items)| (*go, list(items)));
@@ -177,7 +177,7 @@ impl Metadata {
             Some(entries) => Map::of_texts(entries.iter().map(entry).collect()),
         };
         let maintainers = match &self.maintainers {
-            None => List::nil(),
+            None => List::nil(Element::Any),
             Some(people) => people.iter().map(maintainer_value).collect(),
         };
         let others = [

@@ -12,7 +12,7 @@ use super::error::{Fault, Limit};
 use super::function::satisfies;
 use super::meter::{MOST_CHARTS, Meter};
 use super::part::{Part, not_a_chart};
-use super::value::{List, Map, Text, Value, from_json};
+use super::value::{Element, List, Map, Text, Value, from_json};
 use super::values::{Nulls, coalesced, copied, merge_tables, table_at, value_at};
 
 /// A chart of the tree, by number.
@@ -146,7 +146,7 @@ impl<'c> Tree<'c> {
 
     /// `.Chart.Dependencies`.
     pub(super) fn dependencies(&self, id: NodeId) -> List {
-        let Some(records) = &self.nodes[id.0].records else { return List::nil() };
+        let Some(records) = &self.nodes[id.0].records else { return List::nil(Element::Any) };
         let records = records.iter().map(|record| &self.records[record.0]);
         records.map(|record| record.declared.to_value(&record.name, record.switch, record.imports)).collect()
     }

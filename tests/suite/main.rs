@@ -2,8 +2,8 @@
 
 mod adoption;
 mod apply;
+mod chart_calls;
 mod chart_differential;
-mod chart_formats;
 mod chart_language;
 mod chart_oracle;
 mod chart_trees;

@@ -39,7 +39,7 @@ pub(super) fn int(value: &Value) -> Result<i64, Fault> {
 pub(super) fn map(value: &Value) -> Result<Map, Fault> {
     match value {
         Value::Map(map) if !map.texts_only() => Ok(map.clone()),
-        Value::Nothing => Ok(Map::default()),
+        Value::Nothing => Ok(Map::nil()),
         other => Err(wrong_type("map[string]interface {}", other)),
     }
 }
@@ -53,12 +53,20 @@ pub(super) fn list<'a>(value: &'a Value, verb: &str) -> Result<&'a List, Fault> 
 pub(super) fn to_int64(value: &Value) -> i64 {
     match value {
         Value::Int(number) | Value::Int64(number) => *number,
-        #[expect(clippy::cast_possible_truncation, reason = "Go truncates as well")]
-        Value::Float(number) => *number as i64,
+        Value::Float(number) => truncated(*number),
         Value::Bool(truth) => i64::from(*truth),
         Value::Text(text) => integer_of_text(text),
         Value::Nothing | Value::Nil | Value::List(_) | Value::Map(_) | Value::Host(_) => 0,
     }
+}
+
+/// A float without its fraction; what no integer holds is the smallest one, as on the machines that helm is built for
+/// first (amd64's `CVTTSD2SI`).
+fn truncated(number: f64) -> i64 {
+    #[expect(clippy::cast_precision_loss, reason = "a power of two")]
+    let fits = (i64::MIN as f64..-(i64::MIN as f64)).contains(&number);
+    #[expect(clippy::cast_possible_truncation, reason = "it fits")]
+    if fits { number as i64 } else { i64::MIN }
 }
 
 /// spf13/cast: a number in any of Go's bases, `.0` at its end cut off.

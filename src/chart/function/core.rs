@@ -216,7 +216,7 @@ fn same(a: &Value, b: &Value, depth: usize, meter: &Meter) -> Result<bool, Fault
         (Value::Float(a), Value::Float(b)) => a == b,
         (Value::Text(a), Value::Text(b)) => a == b,
         (Value::List(a), Value::List(b)) => {
-            if a.len() != b.len() {
+            if a.len() != b.len() || a.element() != b.element() || a.is_nil() != b.is_nil() {
                 return Ok(false);
             }
             for (a, b) in a.iter().zip(b.iter()) {
@@ -230,8 +230,9 @@ fn same(a: &Value, b: &Value, depth: usize, meter: &Meter) -> Result<bool, Fault
             if a.is_same(b) {
                 return Ok(true);
             }
+            let types = [a, b].map(|map| (map.texts_only(), map.is_nil()));
             let (a, b) = (a.borrow(), b.borrow());
-            if a.len() != b.len() {
+            if a.len() != b.len() || types[0] != types[1] {
                 return Ok(false);
             }
             for ((ak, av), (bk, bv)) in a.iter().zip(b.iter()) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::chart::error::{Fault, Limit};
 use crate::chart::meter::{MOST_NESTING, Meter};
-use crate::chart::value::{List, Map, Text, Value};
+use crate::chart::value::{Element, List, Map, Text, Value};
 
 use super::arg::{fault, map, text};
 use super::text::string_of;
@@ -26,7 +26,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         let removed = map.borrow_mut().remove(key);
         // Only now is the map free for whatever the removed value holds.
         drop(removed);
-        Ok(args[0].clone())
+        Ok(Value::Map(map))
     }),
     plain("hasKey", 2, 2, |_, args| {
         let (map, key) = (map(&args[0])?, text(&args[1])?);
@@ -49,7 +49,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
             meter.steps(dict.len() as u64)?;
             keys.extend(dict.keys().map(|key| Value::Text(Text::clone(key))));
         }
-        Ok(Value::List(List::new(keys)))
+        Ok(Value::List(List::of(Element::Text, keys)))
     }),
     plain("values", 1, 1, |meter, args| {
         let dict = map(&args[0])?;
@@ -77,8 +77,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         Ok(Value::Map(Map::new(left)))
     }),
     plain("dig", 3, ANY, dig),
-    plain("deepCopy", 1, 1, |meter, args| deep_copy(&args[0], 0, meter)),
-    plain("mustDeepCopy", 1, 1, |meter, args| deep_copy(&args[0], 0, meter)),
+    plain("deepCopy", 1, 1, copy),
+    plain("mustDeepCopy", 1, 1, copy),
 ];
 
 fn dict(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
@@ -93,18 +93,26 @@ fn dict(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
 /// `dig "a" "b" default dict`.
 fn dig(_: &Meter, args: &[Value]) -> Result<Value, Fault> {
     let [keys @ .., default, dict] = args else { return fault("at least three arguments are needed") };
+    let keys = keys.iter().map(text).collect::<Result<Vec<_>, _>>()?;
     let mut at = dict.clone();
     for key in keys {
         if at.is_nil() {
             return fault("a map is wanted, and there is nil");
         }
-        let next = map(&at)?.get(text(key)?);
+        let next = map(&at)?.get(key);
         match next {
             Some(next) => at = next,
             None => return Ok(default.clone()),
         }
     }
     Ok(at)
+}
+
+fn copy(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
+    if args[0].is_nil() {
+        return fault("there is nothing to copy");
+    }
+    deep_copy(&args[0], 0, meter)
 }
 
 /// A copy that shares no map with the original.
@@ -116,7 +124,7 @@ pub(in crate::chart) fn deep_copy(value: &Value, depth: usize, meter: &Meter) ->
     Ok(match value {
         Value::List(list) => {
             let items = list.iter().map(|item| deep_copy(item, depth + 1, meter));
-            Value::List(items.collect::<Result<_, _>>().map(List::new)?)
+            Value::List(List::of(list.element(), items.collect::<Result<_, _>>()?))
         }
         Value::Map(map) if map.texts_only() => Value::Map(Map::of_texts(map.borrow().clone())),
         Value::Map(map) => {

@@ -250,4 +250,18 @@ mod tests {
             assert_eq!(written(format, &args), text, "{format}");
         }
     }
+
+    #[test]
+    fn what_go_can_fill_and_rust_cannot_is_refused() {
+        for (format, args) in [
+            ("%65536d", vec![Value::Int(1)]),
+            ("%.65536f", vec![Value::Float(1.0)]),
+            ("%*d", vec![Value::Int(65_536), Value::Int(1)]),
+        ] {
+            let error = sprintf(format, &args, &Meter::default()).expect_err("it is too wide");
+            assert!(error.to_string().contains("more than 65535 is not implemented"), "{error}");
+        }
+        assert_eq!(written("%65535d", &[Value::Int(1)]).len(), 65_535);
+        assert_eq!(written("%.65535f", &[Value::Float(1.0)]).len(), 65_537);
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::chart::error::Fault;
 use crate::chart::meter::Meter;
-use crate::chart::value::{List, Value};
+use crate::chart::value::{Element, List, Value};
 
 use super::arg::{fault, int, list, to_int64};
 use super::core::deep_equal;
@@ -68,14 +68,14 @@ fn prepend(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
 fn rest(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
     match list(&args[0], "find rest on")?.split_first() {
         Some((_, rest)) => made(meter, rest.to_vec()),
-        None => made(meter, Vec::new()),
+        None => Ok(Value::List(List::nil(Element::Any))),
     }
 }
 
 fn initial(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
     match list(&args[0], "find initial on")?.split_last() {
         Some((_, initial)) => made(meter, initial.to_vec()),
-        None => made(meter, Vec::new()),
+        None => Ok(Value::List(List::nil(Element::Any))),
     }
 }
 
@@ -134,7 +134,8 @@ fn slice(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
     };
     match (bound(1, 0), bound(2, items.len())) {
         (Some(start), Some(end)) if start <= end && end <= items.len() => {
-            made(meter, items[start..end].to_vec())
+            meter.steps((end - start) as u64)?;
+            Ok(Value::List(List::of(items.element(), items[start..end].to_vec())))
         }
         _ => fault("slice bounds out of range"),
     }
@@ -147,6 +148,9 @@ fn concat(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
         meter.steps(more.len() as u64)?;
         items.extend_from_slice(more);
     }
+    if items.is_empty() {
+        return Ok(Value::List(List::nil(Element::Any)));
+    }
     made(meter, items)
 }
 
@@ -156,14 +160,17 @@ fn chunk(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
     let Some(size) = usize::try_from(size).ok().filter(|size| *size > 0) else {
         return fault("the size of a chunk must be above 0");
     };
-    made(meter, items.chunks(size).map(|chunk| Value::List(List::new(chunk.to_vec()))).collect())
+    meter.steps(items.len() as u64)?;
+    let chunks = items.chunks(size).map(|chunk| Value::List(List::new(chunk.to_vec()))).collect();
+    Ok(Value::List(List::of(Element::List, chunks)))
 }
 
 fn sort_alpha(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
     if args[0].as_list().is_none() {
-        return Ok(Value::List(List::new(vec![Value::Text(string_of(&args[0], meter)?)])));
+        return Ok(Value::List(List::of(Element::Text, vec![Value::Text(string_of(&args[0], meter)?)])));
     }
     let mut texts = strings_of(&args[0], meter)?;
     texts.sort_unstable();
-    made(meter, texts.into_iter().map(Value::Text).collect())
+    meter.steps(texts.len() as u64)?;
+    Ok(Value::List(List::of(Element::Text, texts.into_iter().map(Value::Text).collect())))
 }

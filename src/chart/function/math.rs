@@ -2,9 +2,10 @@
 
 use crate::chart::error::Fault;
 use crate::chart::meter::Meter;
-use crate::chart::value::{List, Value};
+use crate::chart::value::{Element, List, Value};
 
-use super::arg::{fault, int, text, to_float64, to_int64};
+use super::arg::{fault, int, text, to_float64, to_int64, wrong_type};
+use super::format::sprint;
 use super::{ANY, Function, plain};
 
 pub(super) static FUNCTIONS: &[Function] = &[
@@ -15,12 +16,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         let words = text(&args[0])?;
         Ok(Value::Int(words.parse().unwrap_or(0)))
     }),
-    plain("toDecimal", 1, 1, |_, args| {
-        let octal = match &args[0] {
-            Value::Text(words) => i64::from_str_radix(words, 8).unwrap_or(0),
-            other => i64::from_str_radix(&to_int64(other).to_string(), 8).unwrap_or(0),
-        };
-        Ok(Value::Int64(octal))
+    plain("toDecimal", 1, 1, |meter, args| {
+        Ok(Value::Int64(i64::from_str_radix(&sprint(args, meter)?, 8).unwrap_or(0)))
     }),
     plain("add", 0, ANY, |_, args| Ok(folded(args, 0, i64::wrapping_add))),
     plain("add1", 1, 1, |_, args| Ok(Value::Int64(to_int64(&args[0]).wrapping_add(1)))),
@@ -65,7 +62,11 @@ fn divided(args: &[Value], with: fn(i64, i64) -> Option<i64>) -> Result<Value, F
 fn round(_: &Meter, args: &[Value]) -> Result<Value, Fault> {
     #[expect(clippy::cast_precision_loss, reason = "decimal places are few")]
     let places = int(&args[1])? as f64;
-    let from = args.get(2).map_or(0.5, to_float64);
+    let from = match args.get(2) {
+        None => 0.5,
+        Some(number @ (Value::Float(_) | Value::Int(_))) => to_float64(number),
+        Some(other) => return Err(wrong_type("float64", other)),
+    };
     let power = 10_f64.powf(places);
     let digit = power * to_float64(&args[0]);
     let rounded = if digit.fract() >= from { digit.ceil() } else { digit.floor() };
@@ -83,7 +84,7 @@ fn numbers(meter: &Meter, start: i64, stop: i64, step: i64) -> Result<List, Faul
         let Some(next) = at.checked_add(step) else { break };
         at = next;
     }
-    Ok(List::new(items))
+    Ok(List::of(Element::Int, items))
 }
 
 /// Numbers with spaces between, as `seq` of a shell has it.

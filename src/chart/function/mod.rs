@@ -13,6 +13,7 @@ mod list;
 mod math;
 mod merge;
 mod path;
+mod pattern;
 mod refused;
 mod regexp;
 mod semver;

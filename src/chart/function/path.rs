@@ -64,8 +64,20 @@ fn clean(path: &str) -> String {
     }
 }
 
+/// The arguments as one text, as an action would show each of them (`evalArgs`, text/template/funcs.go, 1.26).
+fn shown(args: &[Value], meter: &Meter) -> Result<String, Fault> {
+    let mut words = Vec::with_capacity(args.len());
+    for arg in args {
+        words.push(match arg {
+            arg if arg.is_nil() => Value::text("<no value>"),
+            arg => arg.clone(),
+        });
+    }
+    sprint(&words, meter)
+}
+
 fn url_query(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
-    let plain = sprint(args, meter)?;
+    let plain = shown(args, meter)?;
     let mut out = String::with_capacity(plain.len());
     for byte in plain.bytes() {
         match byte {
@@ -79,7 +91,7 @@ fn url_query(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
 }
 
 fn html(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
-    let plain = sprint(args, meter)?;
+    let plain = shown(args, meter)?;
     let mut out = String::with_capacity(plain.len());
     for c in plain.chars() {
         match c {

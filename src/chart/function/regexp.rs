@@ -4,19 +4,22 @@ use regex::{Regex, RegexBuilder};
 
 use crate::chart::error::Fault;
 use crate::chart::meter::Meter;
-use crate::chart::value::Value;
+use crate::chart::value::{Element, List, Value};
 
-use super::arg::{fault, int, text};
+use super::arg::{int, text};
+use super::pattern::{Refused, translated};
 use super::text::text_list;
 use super::{Function, plain};
 
 pub(super) static FUNCTIONS: &[Function] = &[
     plain("regexMatch", 2, 2, |meter, args| {
-        // A pattern that is none matches nothing, says sprig.
-        let found = compiled(text(&args[0])?, meter)
-            .is_ok_and(|re| matches!(&args[1], Value::Text(text) if re.is_match(text)));
-        text(&args[1])?;
-        Ok(Value::Bool(found))
+        let (pattern, text) = (text(&args[0])?, text(&args[1])?);
+        match known(pattern, meter) {
+            Ok(regex) => Ok(Value::Bool(regex.is_match(text))),
+            // A pattern that is none matches nothing, says sprig.
+            Err(NoPattern::Broken(_)) => Ok(Value::Bool(false)),
+            Err(NoPattern::Fault(fault)) => Err(fault),
+        }
     }),
     plain("mustRegexMatch", 2, 2, |meter, args| {
         Ok(Value::Bool(compiled(text(&args[0])?, meter)?.is_match(text(&args[1])?)))
@@ -34,11 +37,39 @@ pub(super) static FUNCTIONS: &[Function] = &[
     plain("regexQuoteMeta", 1, 1, |_, args| Ok(Value::text(quote_meta(text(&args[0])?)))),
 ];
 
+/// Why a text is no pattern.
+enum NoPattern {
+    /// It is none in Go either, and why.
+    Broken(String),
+    Fault(Fault),
+}
+
 fn compiled(pattern: &str, meter: &Meter) -> Result<Regex, Fault> {
-    meter.steps(1000 + pattern.len() as u64)?;
+    known(pattern, meter).map_err(|no_pattern| match no_pattern {
+        NoPattern::Broken(why) => Fault::Template(format!("error parsing regexp: {pattern:?}: {why}")),
+        NoPattern::Fault(fault) => fault,
+    })
+}
+
+fn known(pattern: &str, meter: &Meter) -> Result<Regex, NoPattern> {
+    meter.steps(1000 + pattern.len() as u64).map_err(NoPattern::Fault)?;
+    let missing = |what: &str| {
+        let what = format!("{what} is not implemented in the regular expression {pattern:?}");
+        NoPattern::Fault(Fault::Template(what))
+    };
     meter.memo.pattern(pattern, |pattern| {
-        let builder = RegexBuilder::new(pattern).size_limit(1 << 20).dfa_size_limit(1 << 20).build();
-        builder.or_else(|_| fault(format!("error parsing regexp: {pattern:?}")))
+        let pattern = translated(pattern).map_err(|refused| match refused {
+            Refused::Broken(why) => NoPattern::Broken(why.to_owned()),
+            Refused::Missing(what) => missing(what),
+        })?;
+        let builder = RegexBuilder::new(&pattern).size_limit(1 << 20).dfa_size_limit(1 << 20).build();
+        builder.map_err(|error| match error {
+            regex::Error::Syntax(text) => {
+                let why = text.lines().last().unwrap_or_default();
+                NoPattern::Broken(why.strip_prefix("error: ").unwrap_or(why).to_owned())
+            }
+            _ => missing("so large a machine"),
+        })
     })
 }
 
@@ -50,7 +81,11 @@ fn find(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
 fn find_all(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
     let (regex, text, most) = (compiled(text(&args[0])?, meter)?, text(&args[1])?, int(&args[2])?);
     let most = usize::try_from(most).unwrap_or(usize::MAX);
-    text_list(meter, regex.find_iter(text).take(most).map(|found| found.as_str()))
+    let mut found = regex.find_iter(text).take(most).map(|found| found.as_str()).peekable();
+    match found.peek() {
+        None => Ok(Value::List(List::nil(Element::Text))),
+        Some(_) => text_list(meter, found),
+    }
 }
 
 fn replace_all(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
@@ -95,7 +130,7 @@ fn replace_all_literal(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
 fn split(meter: &Meter, args: &[Value]) -> Result<Value, Fault> {
     let (regex, text, most) = (compiled(text(&args[0])?, meter)?, text(&args[1])?, int(&args[2])?);
     if most == 0 {
-        return text_list(meter, []);
+        return Ok(Value::List(List::nil(Element::Text)));
     }
     if !regex.as_str().is_empty() && text.is_empty() {
         return text_list(meter, [""]);

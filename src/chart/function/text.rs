@@ -7,23 +7,23 @@ use sha2::Digest;
 
 use crate::chart::error::{Fault, Limit};
 use crate::chart::meter::{MOST_BYTES, Meter};
-use crate::chart::value::{List, Text, Value, display, quoted, text_map, texts};
+use crate::chart::value::{Element, List, Text, Value, display, quoted, text_map, texts};
 
 use super::arg::{fault, int, text};
 use super::{ANY, Function, plain};
 
 pub(super) static FUNCTIONS: &[Function] = &[
     plain("trim", 1, 1, |meter, args| made(meter, text(&args[0])?.trim())),
-    plain("upper", 1, 1, |meter, args| made(meter, text(&args[0])?.to_uppercase())),
-    plain("lower", 1, 1, |meter, args| made(meter, text(&args[0])?.to_lowercase())),
+    plain("upper", 1, 1, |meter, args| made(meter, text(&args[0])?.chars().map(large).collect::<String>())),
+    plain("lower", 1, 1, |meter, args| made(meter, text(&args[0])?.chars().map(small).collect::<String>())),
     plain("title", 1, 1, |meter, args| made(meter, title(text(&args[0])?))),
     plain("untitle", 1, 1, |meter, args| made(meter, untitle(text(&args[0])?))),
     plain("swapcase", 1, 1, |meter, args| made(meter, swap_case(text(&args[0])?))),
     plain("nospace", 1, 1, |meter, args| {
-        made(meter, text(&args[0])?.chars().filter(|c| !c.is_whitespace()).collect::<String>())
+        made(meter, ascii(&args[0])?.chars().filter(|c| !c.is_whitespace()).collect::<String>())
     }),
     plain("initials", 1, 1, |meter, args| {
-        let words = text(&args[0])?.split_whitespace();
+        let words = ascii(&args[0])?.split_whitespace();
         made(meter, words.filter_map(|word| word.chars().next()).collect::<String>())
     }),
     plain("trunc", 2, 2, trunc),
@@ -64,7 +64,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     }),
     plain("toString", 1, 1, |meter, args| string_of(&args[0], meter).map(Value::Text)),
     plain("toStrings", 1, 1, |meter, args| {
-        Ok(Value::List(strings_of(&args[0], meter)?.into_iter().map(Value::Text).collect()))
+        let texts = strings_of(&args[0], meter)?.into_iter().map(Value::Text).collect();
+        Ok(Value::List(List::of(Element::Text, texts)))
     }),
     plain("join", 2, 2, |meter, args| {
         let separator = text(&args[0])?;
@@ -93,11 +94,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
     plain("sha512sum", 1, 1, |_, args| Ok(hex(&sha2::Sha512::digest(text(&args[0])?)))),
     plain("adler32sum", 1, 1, |_, args| Ok(Value::text(adler32(text(&args[0])?).to_string()))),
     plain("wrap", 2, 2, |meter, args| {
-        let (width, text) = (int(&args[0])?, text(&args[1])?);
+        let (width, text) = (int(&args[0])?, ascii(&args[1])?);
         made(meter, wrapped(text, width, "\n", Long::Kept))
     }),
     plain("wrapWith", 3, 3, |meter, args| {
-        let (width, break_with, text) = (int(&args[0])?, text(&args[1])?, text(&args[2])?);
+        let (width, break_with, text) = (int(&args[0])?, text(&args[1])?, ascii(&args[2])?);
         made(meter, wrapped(text, width, break_with, Long::Cut))
     }),
 ];
@@ -262,16 +263,38 @@ fn numbered(meter: &Meter, parts: Vec<&str>) -> Result<Value, Fault> {
     Ok(text_map(entries))
 }
 
+/// Go's `unicode.ToUpper`: a letter that is written large as several stays as it is.
+fn large(c: char) -> char {
+    let mut large = c.to_uppercase();
+    large.next().filter(|_| large.next().is_none()).unwrap_or(c)
+}
+
+/// Go's `unicode.ToLower`: of a letter that is written small as several, the first.
+fn small(c: char) -> char {
+    c.to_lowercase().next().unwrap_or(c)
+}
+
+/// A text for functions that go through it byte by byte in helm, and so break other letters.
+fn ascii(value: &Value) -> Result<&str, Fault> {
+    match text(value)? {
+        text if text.is_ascii() => Ok(text),
+        _ => fault("letters beyond ASCII are not implemented here, where helm breaks them"),
+    }
+}
+
 /// `strings.Title`: a letter behind anything that is neither letter, digit nor underscore.
 fn title(text: &str) -> String {
     let mut before = ' ';
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let inside = before.is_alphanumeric() || before == '_' || before == '\'';
+        let inside = match before {
+            before if before.is_ascii() => before.is_ascii_alphanumeric() || before == '_',
+            before => !before.is_whitespace(),
+        };
         if inside {
             out.push(c)
         } else {
-            out.extend(c.to_uppercase())
+            out.push(large(c))
         }
         before = c;
     }
@@ -283,7 +306,7 @@ fn untitle(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if starts && !c.is_whitespace() {
-            out.extend(c.to_lowercase())
+            out.push(small(c))
         } else {
             out.push(c)
         }
@@ -296,9 +319,9 @@ fn swap_case(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_uppercase() {
-            out.extend(c.to_lowercase());
+            out.push(small(c));
         } else if c.is_lowercase() {
-            out.extend(c.to_uppercase());
+            out.push(large(c));
         } else {
             out.push(c);
         }
@@ -319,13 +342,15 @@ fn abbreviated(width: i64, text: &str) -> Result<String, Fault> {
 
 /// What xstrings does with the words of a text is settled for plain ASCII words alone.
 fn plain_words(text: &str) -> Result<Vec<&str>, Fault> {
-    let fits = text.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b' '));
-    if !fits {
+    let words: Vec<&str> = text.split(['-', '_', ' ']).collect();
+    let is_plain = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    if !text.is_empty() && !words.iter().all(is_plain) {
         return fault(
-            "changing the case of words is implemented for small ASCII letters, `-`, `_` and spaces only",
+            "changing the case of words is not implemented for others than small ASCII letters with one `-`, `_` or \
+             space between words",
         );
     }
-    Ok(text.split(['-', '_', ' ']).filter(|word| !word.is_empty()).collect())
+    Ok(words)
 }
 
 fn pascal_case(text: &str) -> Result<String, Fault> {
@@ -358,6 +383,7 @@ enum Long {
 /// goutils' `WrapCustom`.
 fn wrapped(text: &str, width: i64, break_with: &str, long: Long) -> String {
     let width = usize::try_from(width).unwrap_or(0).max(1);
+    let break_with = if break_with.is_empty() { "\n" } else { break_with };
     let letters: Vec<char> = text.chars().collect();
     let mut out = String::new();
     let mut at = 0;
@@ -404,5 +430,5 @@ pub(super) fn text_list<'a>(meter: &Meter, items: impl IntoIterator<Item = &'a s
         meter.text(item.len())?;
         list.push(Value::text(item));
     }
-    Ok(Value::List(List::new(list)))
+    Ok(Value::List(List::of(Element::Text, list)))
 }

@@ -8,7 +8,7 @@ use crate::document::emit::{Shape, Tree};
 use crate::document::number::{go_json, go_yaml};
 use crate::document::{Kind, Node};
 
-use super::{Host, List, Map, Text, Value};
+use super::{Element, Host, List, Map, Text, Value};
 
 /// A value as Helm reads it from a file of values: every number is a float.
 pub(in crate::chart) fn from_json(json: &serde_json::Value) -> Value {
@@ -258,7 +258,7 @@ fn check_level(value: &Value, depth: usize, meter: &Meter) -> Result<(), Fault> 
 
 /// A text list as a value.
 pub(in crate::chart) fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Value {
-    Value::List(texts.into_iter().map(Value::text).collect())
+    Value::List(List::of(Element::Text, texts.into_iter().map(Value::text).collect()))
 }
 
 /// A host object as a value.

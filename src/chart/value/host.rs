@@ -9,7 +9,7 @@ use crate::chart::error::{Fault, Limit};
 use crate::chart::meter::{MOST_BYTES, MOST_NESTING};
 use crate::document::emit::{Bounds, write_yaml};
 
-use super::convert::{host, no_items, texts};
+use super::convert::{host, texts};
 use super::{List, Map, Text, Value};
 
 /// The files of a chart that templates may read, by path.
@@ -131,9 +131,9 @@ impl Host {
             (Self::Files(files), "Lines") => {
                 let path = one_text(name, args)?;
                 match files.get(path).filter(|bytes| !bytes.is_empty()) {
-                    None => Ok(no_items()),
+                    None => Ok(texts([])),
                     Some(bytes) => {
-                        let Value::Text(text) = utf8(path, bytes)? else { return Ok(no_items()) };
+                        let Value::Text(text) = utf8(path, bytes)? else { return Ok(texts([])) };
                         Ok(texts(text.strip_suffix('\n').unwrap_or(&text).split('\n')))
                     }
                 }

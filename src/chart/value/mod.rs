@@ -51,8 +51,19 @@ pub(super) struct List(Rc<Items>);
 #[derive(Debug, Default)]
 struct Items {
     values: Vec<Value>,
+    element: Element,
     /// Go's nil of a list, which has no items and is written as `null`.
     is_nil: bool,
+}
+
+/// Of what type the items of a list are: templates can ask, and lists of different types are never equal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Element {
+    #[default]
+    Any,
+    Text,
+    Int,
+    List,
 }
 
 /// A map, shared by reference.
@@ -100,7 +111,12 @@ impl Value {
             Self::Int64(_) => "int64",
             Self::Float(_) => "float64",
             Self::Text(_) => "string",
-            Self::List(_) => "[]interface {}",
+            Self::List(list) => match list.element() {
+                Element::Any => "[]interface {}",
+                Element::Text => "[]string",
+                Element::Int => "[]int",
+                Element::List => "[][]interface {}",
+            },
             Self::Map(map) if map.0.texts_only => "map[string]string",
             Self::Map(_) => "map[string]interface {}",
             Self::Host(host) => host.type_name(),
@@ -139,12 +155,21 @@ impl Value {
 
 impl List {
     pub(super) fn new(values: Vec<Value>) -> Self {
-        Self(Rc::new(Items { values, is_nil: false }))
+        Self::of(Element::Any, values)
+    }
+
+    /// A list whose items are all of one type.
+    pub(super) fn of(element: Element, values: Vec<Value>) -> Self {
+        Self(Rc::new(Items { values, element, is_nil: false }))
     }
 
     /// A list that nobody made.
-    pub(super) fn nil() -> Self {
-        Self(Rc::new(Items { values: Vec::new(), is_nil: true }))
+    pub(super) fn nil(element: Element) -> Self {
+        Self(Rc::new(Items { values: Vec::new(), element, is_nil: true }))
+    }
+
+    pub(super) fn element(&self) -> Element {
+        self.0.element
     }
 
     pub(super) fn is_nil(&self) -> bool {
@@ -174,6 +199,11 @@ impl Map {
     /// Go's `map[string]string`.
     pub(super) fn of_texts(map: BTreeMap<Text, Value>) -> Self {
         Self(Rc::new(Entries { map: RefCell::new(map), texts_only: true, is_nil: false }))
+    }
+
+    /// A `map[string]interface {}` that nobody made.
+    pub(super) fn nil() -> Self {
+        Self(Rc::new(Entries { map: RefCell::default(), texts_only: false, is_nil: true }))
     }
 
     /// A `map[string]string` that nobody made.
