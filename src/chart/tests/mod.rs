@@ -208,6 +208,16 @@ fn equal_files_have_equal_digests() {
 }
 
 #[test]
+fn a_digest_is_none_of_what_the_chart_ignores() {
+    let digest = |left: &str, kept: &str| {
+        let files = [(".helmignore", "left\n"), ("left", left), ("kept", kept)];
+        loaded(&files).expect("a chart").digest()
+    };
+    assert_eq!(digest("a", "x"), digest("b", "x"));
+    assert_ne!(digest("a", "x"), digest("a", "y"));
+}
+
+#[test]
 fn a_schema_is_checked_before_anything_is_rendered() {
     let schema = r#"{ "type": "object", "additionalProperties": false, "properties": {
         "size": { "enum": ["small", "large"] }, "count": { "type": "integer", "minimum": 1 } } }"#;
