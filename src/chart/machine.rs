@@ -201,9 +201,15 @@ impl<'c> Machine<'c> {
     fn iterate(&mut self, range: &Range, over: &Value, scene: Scene<'_>) -> Outcome<Flow> {
         let height = self.stack.len();
         match range.variables {
-            Variables::None | Variables::Element(_) | Variables::Both(..) => {}
-            Variables::NewElement => self.stack.push(Value::Nothing),
-            Variables::NewBoth => self.stack.extend([Value::Nothing, Value::Nothing]),
+            Variables::None => {}
+            // Until there is an item they hold what is gone through.
+            Variables::NewElement => self.stack.push(over.clone()),
+            Variables::NewBoth => self.stack.extend([over.clone(), over.clone()]),
+            Variables::Element(slot) => self.set(slot, over.clone()),
+            Variables::Both(first, second) => {
+                self.set(first, over.clone());
+                self.set(second, over.clone());
+            }
         }
         let bind = |machine: &mut Self, index: Value, element: &Value| {
             machine.meter.steps(1).map_err(unplaced)?;

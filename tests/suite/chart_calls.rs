@@ -1,4 +1,4 @@
-//! Functions with random operands give what they give in helm, and `printf` writes what Go writes.
+//! Random calls of functions and random templates give what they give in helm.
 //!
 //! `STOLOS_SEED=N` repeats a run, `STOLOS_DIFFERENTIAL=N` says how many calls a run has.
 
@@ -100,6 +100,112 @@ fn matching() -> impl Strategy<Value = String> {
         })
 }
 
+/// An expression: a value, a field of one, a call, a pipeline.
+fn expression() -> impl Strategy<Value = String> {
+    select(lines("expressions")).prop_recursive(2, 6, 2, |inner| {
+        let of_one = &["not", "quote", "toJson", "default 1", "printf \"%v\"", "list", "empty", "kindOf"];
+        let of_two = &["and", "or", "list", "dict \"k\"", "coalesce", "deepEqual"];
+        prop_oneof![
+            (select(&of_one[..]), inner.clone())
+                .prop_map(|(function, inner)| format!("({inner} | {function})")),
+            (select(&of_two[..]), inner.clone(), inner)
+                .prop_map(|(function, one, other)| format!("({function} {one} {other})")),
+        ]
+    })
+}
+
+/// What can be ranged over.
+fn iterable() -> impl Strategy<Value = String> {
+    let some = &[
+        "$v.list",
+        "$v.numbers",
+        "$v.map",
+        "$v.none",
+        "$v.missing",
+        "$v.people",
+        "(until 3)",
+        "3",
+        "$v.null_value",
+        "(dict)",
+    ];
+    prop_oneof![
+        20 => select(&some[..]).prop_map(str::to_owned),
+        1 => expression(),
+    ]
+}
+
+/// A template: texts and actions, with and without the marks that trim what stands around them.
+fn template() -> impl Strategy<Value = String> {
+    let marks = || (select(&["{{", "{{", "{{- "][..]), select(&["}}", "}}", " -}}"][..]));
+    let action =
+        move |inner: String| marks().prop_map(move |(open, close)| format!("{open} {inner} {close}"));
+    let plain = &[
+        "text ",
+        "\n  ",
+        " \t",
+        "é",
+        "{ }}",
+        "{{/* a comment */}}",
+        "{{- /* and\nanother */ -}}",
+        "{{ \"}}\" }}",
+    ];
+    let others = &[
+        "template \"t\" .",
+        "template \"t\"",
+        "include \"t\" $v | indent 2",
+        "$x",
+        ". | toJson | tpl \"{{ . }}\"",
+        ".",
+    ];
+    let leaf = prop_oneof![
+        2 => select(&plain[..]).prop_map(str::to_owned),
+        3 => expression().prop_flat_map(action),
+        1 => expression().prop_map(|value| format!("$x := {value}")).prop_flat_map(action),
+        1 => expression().prop_map(|value| format!("$y = {value}")).prop_flat_map(action),
+        1 => select(&others[..]).prop_map(str::to_owned).prop_flat_map(action),
+    ];
+    let body = leaf.prop_recursive(4, 24, 4, move |inner| {
+        let body = || vec(inner.clone(), 0..4).prop_map(|parts| parts.concat());
+        let otherwise = || {
+            prop_oneof![
+                3 => Just(None),
+                2 => body().prop_map(|body| Some((None, body))),
+                2 => (expression(), body()).prop_map(|(value, body)| Some((Some(value), body))),
+            ]
+        };
+        let branch =
+            (select(&["if", "with"][..]), select(&["", "$x := "][..]), expression(), body(), otherwise());
+        let branch =
+            (branch, marks(), marks()).prop_map(|((word, variable, value, body, otherwise), start, end)| {
+                let otherwise = match otherwise {
+                    None => String::new(),
+                    Some((Some(value), body)) => format!("{{{{- else {word} {value} -}}}}{body}"),
+                    Some((None, body)) => format!("{{{{ else }}}}{body}"),
+                };
+                format!(
+                    "{} {word} {variable}{value} {}{body}{otherwise}{} end {}",
+                    start.0, start.1, end.0, end.1
+                )
+            });
+        let variables = select(&["", "$x := ", "$i, $x := ", "$x = ", "$x, $y = "][..]);
+        let leaves =
+            select(&["", "", "{{ break }}", "{{- continue }}", "{{ if $x }}{{ break }}{{ end }}"][..]);
+        let range = (variables, iterable(), body(), leaves, body(), body());
+        let range = (range, marks(), marks()).prop_map(
+            |((variables, over, body, leaves, rest, none), start, end)| {
+                let body = format!("{body}{leaves}{rest}{{{{ else }}}}{none}");
+                format!("{} range {variables}{over} {}{body}{} end {}", start.0, start.1, end.0, end.1)
+            },
+        );
+        prop_oneof![branch, range]
+    });
+    vec(body, 1..5).prop_map(|parts| {
+        let defined =
+            "{{ define \"t\" }}<{{ $ | kindOf }}>{{ end }}{{ $v := .Values }}{{ $x := 1 }}{{ $y := 2 }}";
+        format!("{defined}{}{{{{ $x | toJson }}}} {{{{ $y | toJson }}}}", parts.concat())
+    })
+}
+
 /// Whether stolos says that it cannot do what it is asked for. What cannot be read is refused, where helm gives its
 /// parser's words as a value.
 fn is_declined(error: &str) -> bool {
@@ -108,7 +214,7 @@ fn is_declined(error: &str) -> bool {
         .any(|words| error.contains(words))
 }
 
-/// Random calls that come out in another way than in helm.
+/// Fails for calls that come out in another way than in helm.
 fn check(what: &str, call: impl Strategy<Value = String>) {
     let calls = std::env::var("STOLOS_DIFFERENTIAL")
         .map_or(CALLS, |text| text.parse().expect("STOLOS_DIFFERENTIAL is a number"));
@@ -184,4 +290,10 @@ fn random_calls_give_what_they_give_in_helm() {
 #[ignore = "takes helm: tests/tools/build-helm"]
 fn random_regular_expressions_match_what_they_match_in_go() {
     check("regular expressions", matching());
+}
+
+#[test]
+#[ignore = "takes helm: tests/tools/build-helm"]
+fn random_templates_mean_what_they_mean_in_helm() {
+    check("templates", template());
 }
