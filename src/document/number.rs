@@ -8,13 +8,26 @@ pub(crate) fn go_general(x: f64) -> String {
     if x.is_infinite() {
         return if x > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
-    let Digits { negative, digits, point } = shortest(x);
+    general(&shortest(x))
+}
+
+/// Writes a float as sigs.k8s.io/yaml does where it is a key: of the digits that a 32-bit float needs.
+pub(crate) fn go_key(x: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "what it is written for")]
+    let x = x as f32;
+    if x.is_infinite() {
+        return if x > 0.0 { ".inf" } else { "-.inf" }.to_owned();
+    }
+    general(&digits_of(x.into(), &format!("{:e}", x.abs())))
+}
+
+fn general(Digits { negative, digits, point }: &Digits) -> String {
     let exponent = point - 1;
-    let mut out = sign(negative);
+    let mut out = sign(*negative);
     if !(-4..6).contains(&exponent) {
-        push_exponent(&mut out, &digits, exponent, 2);
+        push_exponent(&mut out, digits, exponent, 2);
     } else {
-        push_fixed(&mut out, &digits, point);
+        push_fixed(&mut out, digits, *point);
     }
     out
 }

@@ -1,103 +1,20 @@
-//! What a plain word is in YAML 1.1, as go-yaml v2 reads it.
+//! Whether a text may stand in YAML as a plain word, as go-yaml v2 decides it.
+
+use super::yaml::{Schema, scalar};
 
 /// Whether a reader of YAML 1.1 takes the plain word for a text.
 pub(crate) fn reads_as_text(word: &str) -> bool {
     match word.as_bytes() {
         [] => false,
         [b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~', ..] => {
-            !is_named_value(word)
+            !scalar::is_null(word) && scalar::boolean(word, Schema::Go).is_none()
         }
-        [b'.', ..] => !(is_named_float(word) || is_decimal_float(word)),
-        [b'+' | b'-' | b'0'..=b'9', ..] => {
-            !(is_named_float(word) || is_timestamp(word) || is_number(word) || is_base_60_float(word))
+        [b'+' | b'-' | b'.' | b'0'..=b'9', ..] => {
+            scalar::number(word, Schema::Go).is_none()
+                && !(scalar::is_not_finite(word) || is_timestamp(word) || is_base_60_float(word))
         }
         _ => true,
     }
-}
-
-fn is_named_value(word: &str) -> bool {
-    matches!(
-        word,
-        "y" | "Y"
-            | "yes"
-            | "Yes"
-            | "YES"
-            | "true"
-            | "True"
-            | "TRUE"
-            | "on"
-            | "On"
-            | "ON"
-            | "n"
-            | "N"
-            | "no"
-            | "No"
-            | "NO"
-            | "false"
-            | "False"
-            | "FALSE"
-            | "off"
-            | "Off"
-            | "OFF"
-            | "~"
-            | "null"
-            | "Null"
-            | "NULL"
-    )
-}
-
-fn is_named_float(word: &str) -> bool {
-    matches!(word, ".nan" | ".NaN" | ".NAN")
-        || matches!(word.trim_start_matches(['+', '-']), ".inf" | ".Inf" | ".INF")
-            && word.bytes().filter(|b| matches!(b, b'+' | b'-')).count() <= 1
-}
-
-fn is_number(word: &str) -> bool {
-    let plain: String = word.chars().filter(|c| *c != '_').collect();
-    is_integer(&plain) || is_decimal_float(&plain)
-}
-
-/// Go's `ParseInt` and `ParseUint` with base 0, and go-yaml's `0b` after a sign.
-fn is_integer(plain: &str) -> bool {
-    let negative = plain.starts_with('-');
-    let digits = plain.strip_prefix(['+', '-']).unwrap_or(plain);
-    let (base, digits) = match digits.as_bytes() {
-        [b'0', b'x' | b'X', ..] => (16, &digits[2..]),
-        [b'0', b'o' | b'O', ..] => (8, &digits[2..]),
-        [b'0', b'b' | b'B', ..] => (2, &digits[2..]),
-        [b'0', _, ..] => (8, &digits[1..]),
-        _ => (10, digits),
-    };
-    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(base)) {
-        return false;
-    }
-    match u64::from_str_radix(digits, base) {
-        Ok(magnitude) if negative => magnitude <= i64::MIN.unsigned_abs(),
-        // A plus is for ParseInt alone.
-        Ok(magnitude) if plain.starts_with('+') => i64::try_from(magnitude).is_ok(),
-        Ok(_) => true,
-        Err(_) => false,
-    }
-}
-
-/// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, within the range of a float.
-fn is_decimal_float(plain: &str) -> bool {
-    let body = plain.strip_prefix(['+', '-']).unwrap_or(plain);
-    let (mantissa, exponent) = match body.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (body, None),
-    };
-    let all_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    let mantissa_fits = match mantissa.split_once('.') {
-        Some(("", fraction)) => !fraction.is_empty() && all_digits(fraction),
-        Some((whole, fraction)) => all_digits(whole) && all_digits(fraction),
-        None => !mantissa.is_empty() && all_digits(mantissa),
-    };
-    let exponent_fits = exponent.is_none_or(|exponent| {
-        let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-        !digits.is_empty() && all_digits(digits)
-    });
-    mantissa_fits && exponent_fits && plain.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 /// `^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$`: quoted for other readers' sake.

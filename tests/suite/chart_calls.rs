@@ -114,6 +114,42 @@ fn expression() -> impl Strategy<Value = String> {
     })
 }
 
+/// YAML that is read, and texts that are written as YAML. What only parsers of YAML think differently of, such as a tab
+/// in front of a block or a `|` in the middle of a list, is written alone.
+fn yaml() -> impl Strategy<Value = String> {
+    let pieces = lines("yaml");
+    let is_plain = |piece: &&String| {
+        !piece.starts_with([':', '-']) && !piece.contains(|c| "[]{}`|>!&*%@\"',?\t".contains(c))
+    };
+    let plain: Vec<String> = pieces.iter().filter(is_plain).cloned().collect();
+    let joined =
+        |pieces: Vec<String>| move || vec(select(pieces.clone()), 0..6).prop_map(|pieces| pieces.concat());
+    let (text, plain) = (joined(pieces), joined(plain));
+    let frame = &[
+        "k: @",
+        "[@, @]",
+        "- @",
+        "{k: @, l: @}",
+        "k:\n  @\nl: @",
+        "@: 1",
+        "k: |\n @\n @",
+        "k: |-\n  @\n  @",
+        "- |+\n  @\n\n  @\n\n",
+        "k: >\n  @\n  @\n# @",
+        "k: >-\n  @\n\n  @\n",
+        "\"@\"",
+    ];
+    let reader = select(&["fromYaml", "fromYaml", "fromYamlArray"][..]);
+    let read = (reader, select(&frame[..]), plain(), plain()).prop_map(|(reader, frame, one, other)| {
+        let text = frame.replacen('@', &one, 1).replace('@', &other);
+        format!("{{{{ {reader} {text:?} | toJson }}}}")
+    });
+    let written = (text(), text()).prop_map(|(one, other)| {
+        format!("{{{{ dict \"k\" {one:?} {other:?} (list {other:?} (dict \"l\" {one:?})) | toYaml }}}}")
+    });
+    prop_oneof![read, written]
+}
+
 /// What can be ranged over.
 fn iterable() -> impl Strategy<Value = String> {
     let some = &[
@@ -209,9 +245,16 @@ fn template() -> impl Strategy<Value = String> {
 /// Whether stolos says that it cannot do what it is asked for. What cannot be read is refused, where helm gives its
 /// parser's words as a value.
 fn is_declined(error: &str) -> bool {
-    ["not implemented", "invalid JSON", "not valid YAML", "not finite", "middle of a character"]
+    ["not implemented", "invalid JSON", "not finite", "middle of a character"]
         .iter()
         .any(|words| error.contains(words))
+}
+
+/// Whether helm gives the words of its YAML parser as a value.
+fn is_no_yaml(text: &str) -> bool {
+    ["error converting YAML to JSON", "error unmarshaling JSON", "json: cannot unmarshal"]
+        .iter()
+        .any(|words| text.contains(words))
 }
 
 /// Fails for calls that come out in another way than in helm.
@@ -236,6 +279,7 @@ fn check(what: &str, call: impl Strategy<Value = String>) {
             Err(error) if is_declined(&error) => declined += 1,
             Err(error) => match helms(&helm::binary(), &folder, &[call]) {
                 None => refused += 1,
+                Some(texts) if is_no_yaml(&texts[0]) => refused += 1,
                 Some(texts) => {
                     wrong.push(format!("{call}\n  helm   {}\n  stolos refuses: {error}", texts[0]))
                 }
@@ -296,4 +340,10 @@ fn random_regular_expressions_match_what_they_match_in_go() {
 #[ignore = "takes helm: tests/tools/build-helm"]
 fn random_templates_mean_what_they_mean_in_helm() {
     check("templates", template());
+}
+
+#[test]
+#[ignore = "takes helm: tests/tools/build-helm"]
+fn random_yaml_is_read_and_written_as_in_helm() {
+    check("YAML", yaml());
 }

@@ -94,11 +94,54 @@ fn to_json(meter: &Meter, value: &Value, style: JsonStyle) -> Result<Value, Faul
 /// A text of one YAML document as go-yaml reads it, or what is wrong with it.
 pub(in crate::chart) fn read_yaml(text: &str) -> Result<Option<Node>, String> {
     let reading = parse_one(SourceId(0), text, Schema::Go, Limits::MANIFESTS);
-    reading.into_result().map_err(|fault| {
+    let node = reading.into_result().map_err(|fault| {
         let before = text.get(..fault.primary.span.range().start).unwrap_or_default();
         let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
         format!("line {line}: {}: {}", fault.code.summary, fault.primary.text)
-    })
+    })?;
+    Ok(node.map(|mut node| {
+        end_without_break(&mut node, text);
+        node
+    }))
+}
+
+/// Takes the line break away that a block (`|`) at the very end of a text gets from our parser and not from
+/// go-yaml, where the text's last line has none.
+fn end_without_break(node: &mut Node, text: &str) {
+    let span = node.span.range();
+    if span.end < text.len() || text.ends_with('\n') {
+        return;
+    }
+    match &mut node.kind {
+        Kind::List(items) => {
+            if let Some(last) = items.last_mut() {
+                end_without_break(last, text);
+            }
+        }
+        Kind::Map(entries) => {
+            if let Some(last) = entries.last_mut() {
+                end_without_break(&mut last.value, text);
+            }
+        }
+        Kind::Text(words) if is_block(&text[..span.start]) => {
+            let column = |at: usize| at - text[..at].rfind('\n').map_or(0, |line| line + 1);
+            // Blanks that do not reach into the block are no line of it.
+            if column(text.len()) >= column(span.start) {
+                words.truncate(words.strip_suffix('\n').unwrap_or(words).len());
+            }
+        }
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => {}
+    }
+}
+
+/// Whether what stands in front of a text says that it is a block: `|`, `>-`, `|2` and the like on a line above.
+fn is_block(before: &str) -> bool {
+    let mut lines = before.rsplit('\n').map(str::trim);
+    let is_first_of_its_line = lines.next().is_some_and(str::is_empty);
+    let above = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    let header = above.split(" #").next().unwrap_or_default().split_whitespace().last().unwrap_or_default();
+    is_first_of_its_line
+        && header.trim_end_matches(|c: char| matches!(c, '+' | '-' | '0'..='9')).ends_with(['|', '>'])
 }
 
 fn yaml_of(meter: &Meter, value: &Value) -> Result<Result<Value, String>, Fault> {

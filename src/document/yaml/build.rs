@@ -11,6 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::document::codes::{
     ALIAS_LIMIT, DOCUMENT_TOO_DEEP, KEY_NOT_TEXT, NUMBER_NOT_FINITE, YAML_SYNTAX, YAML_TAG,
 };
+use crate::document::number::go_key;
 use crate::document::{Entry, Kind, Node, Span, Spanned};
 
 /// Whether an event ended the document.
@@ -256,7 +257,7 @@ impl Builder {
         let text = match self.schema {
             Schema::Go if plain && !merges => match scalar::plain(words, Schema::Go) {
                 Plain::Is(Kind::Bool(truth)) => truth.to_string(),
-                Plain::Is(Kind::Number(number)) => go_key(&number),
+                Plain::Is(Kind::Number(number)) => key_of(&number),
                 Plain::Is(Kind::Null) => return Err(key_not_text(span)),
                 Plain::Is(Kind::Text(text)) => text,
                 Plain::Is(Kind::List(_) | Kind::Map(_)) | Plain::NotFinite => words.to_owned(),
@@ -348,10 +349,10 @@ fn merge(entries: &mut Vec<Entry>, node: Node, key: Span) -> Result<(), Fault> {
 }
 
 /// A number as `sigs.k8s.io/yaml` makes a JSON key of it.
-fn go_key(number: &str) -> String {
-    match number.parse::<i64>() {
+fn key_of(words: &str) -> String {
+    match words.parse::<i64>() {
         Ok(whole) => whole.to_string(),
-        Err(_) => number.parse::<f32>().map_or_else(|_| number.to_owned(), |float| float.to_string()),
+        Err(_) => words.parse().map_or_else(|_| words.to_owned(), go_key),
     }
 }
 

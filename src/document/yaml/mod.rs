@@ -8,7 +8,7 @@
 
 mod build;
 mod offsets;
-mod scalar;
+pub(super) mod scalar;
 mod syntax;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};

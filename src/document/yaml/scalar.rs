@@ -33,11 +33,11 @@ pub(super) fn plain(words: &str, schema: Schema) -> Plain {
     }
 }
 
-pub(super) fn is_null(words: &str) -> bool {
+pub(in crate::document) fn is_null(words: &str) -> bool {
     matches!(words, "" | "~" | "null" | "Null" | "NULL")
 }
 
-pub(super) fn boolean(words: &str, schema: Schema) -> Option<bool> {
+pub(in crate::document) fn boolean(words: &str, schema: Schema) -> Option<bool> {
     match words {
         "true" | "True" | "TRUE" => return Some(true),
         "false" | "False" | "FALSE" => return Some(false),
@@ -51,13 +51,13 @@ pub(super) fn boolean(words: &str, schema: Schema) -> Option<bool> {
     }
 }
 
-fn is_not_finite(words: &str) -> bool {
+pub(in crate::document) fn is_not_finite(words: &str) -> bool {
     let unsigned = words.strip_prefix(['+', '-']).unwrap_or(words);
     matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(words, ".nan" | ".NaN" | ".NAN")
 }
 
 /// The words of a number: as written when it is decimal, else its decimal words.
-pub(super) fn number(words: &str, schema: Schema) -> Option<String> {
+pub(in crate::document) fn number(words: &str, schema: Schema) -> Option<String> {
     match schema {
         Schema::Core => {
             if is_decimal(words) {
@@ -76,11 +76,12 @@ pub(super) fn number(words: &str, schema: Schema) -> Option<String> {
 
 /// `resolve` of go-yaml v2: `strconv.ParseInt(plain, 0, 64)`, then `ParseUint`, then its float.
 fn go_number(words: &str) -> Option<String> {
-    if words.starts_with('.') {
-        return is_decimal(words).then(|| words.to_owned());
-    }
     let without;
     let plain = if words.contains('_') {
+        // What starts with a point is one of Go's own floats, where digits are on both sides of a `_`.
+        if words.starts_with('.') && !separates_digits(words) {
+            return None;
+        }
         without = words.replace('_', "");
         without.as_str()
     } else {
@@ -88,7 +89,7 @@ fn go_number(words: &str) -> Option<String> {
     };
     let (sign, digits) = match plain.as_bytes().first() {
         Some(b'-') => ("-", &plain[1..]),
-        Some(b'+') => ("", &plain[1..]),
+        Some(b'+') => ("+", &plain[1..]),
         _ => ("", plain),
     };
     let lower =
@@ -105,13 +106,32 @@ fn go_number(words: &str) -> Option<String> {
     } else {
         return is_decimal(plain).then(|| plain.to_owned());
     };
-    let fits = |number: u64| sign.is_empty() || number <= i64::MIN.unsigned_abs();
+    // go-yaml looks for the sign of a binary once more behind its prefix.
+    let (sign, rest) = match rest.as_bytes().first() {
+        Some(b'+') if plain.starts_with("0b") => ("+", &rest[1..]),
+        Some(b'-') if plain.starts_with("0b") => ("-", &rest[1..]),
+        Some(b'+' | b'-') => return None,
+        _ => (sign, rest),
+    };
+    let fits = |number: u64| match sign {
+        "-" => number <= i64::MIN.unsigned_abs(),
+        "+" => number <= i64::MAX.unsigned_abs(),
+        _ => true,
+    };
     match u64::from_str_radix(rest, radix) {
-        Ok(number) if fits(number) && !rest.starts_with('+') => Some(format!("{sign}{number}")),
+        Ok(number) if fits(number) => Some(format!("{}{number}", sign.trim_start_matches('+'))),
         // `08` is no octal, but go-yaml's pattern of a float takes it.
         _ if radix == 8 => is_decimal(plain).then(|| plain.to_owned()),
         _ => None,
     }
+}
+
+/// Whether each `_` has a digit before and behind it.
+fn separates_digits(words: &str) -> bool {
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let bytes = words.as_bytes();
+    let mut underscores = (0..bytes.len()).filter(|at| bytes[*at] == b'_');
+    underscores.all(|at| at > 0 && is_digit(bytes.get(at - 1)) && is_digit(bytes.get(at + 1)))
 }
 
 /// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, and finite.
