@@ -16,7 +16,7 @@ use crate::support::matrix::{say, seed};
 use crate::support::scratch::scratch;
 
 /// Calls in one run.
-const CALLS: usize = 2_000;
+const CALLS: usize = 1_000;
 
 /// The lines of a file of tests/data/calls: arguments of functions as a template writes them, operands of `printf`,
 /// pieces of regular expressions and texts for them.
@@ -148,6 +148,40 @@ fn yaml() -> impl Strategy<Value = String> {
         format!("{{{{ dict \"k\" {one:?} {other:?} (list {other:?} (dict \"l\" {one:?})) | toYaml }}}}")
     });
     prop_oneof![read, written]
+}
+
+/// A comparison of versions.
+fn comparison() -> impl Strategy<Value = String> {
+    let versions = &[
+        "0",
+        "1",
+        "1.2",
+        "1.2.3",
+        "v1.2.3",
+        "1.33.0-gke.1+b.2",
+        "1.2.3-rc.1",
+        "1.2.3-0",
+        "0.1",
+        "0.0.3",
+        "01.2",
+        "2.0.0-alpha.10",
+        "1.2.3.4",
+        "1.2-",
+        "99999999999999999999",
+    ];
+    let open = &["*", "x", "1.x", "1.2.X", "1.*.3", "", "1.2.3 "];
+    let operators = &["", "", "=", "==", "!=", ">", ">=", "=>", "<", "<= ", "=<", "~", "~>", "^", "^ ", "!"];
+    let joiners = &[" ", ", ", ",", " || ", " - ", "  "];
+    let version = prop_oneof![3 => select(&versions[..]), 1 => select(&open[..])];
+    let bound = (select(&operators[..]), version, select(&joiners[..]));
+    (vec(bound, 1..4), select(&versions[..])).prop_map(|(bounds, version)| {
+        let mut constraint = String::new();
+        for (at, (operator, bound, joiner)) in bounds.iter().enumerate() {
+            let joiner = if at == 0 { "" } else { joiner };
+            constraint.push_str(&format!("{joiner}{operator}{bound}"));
+        }
+        format!("{{{{ semverCompare {constraint:?} {version:?} }}}}")
+    })
 }
 
 /// What can be ranged over.
@@ -346,4 +380,10 @@ fn random_templates_mean_what_they_mean_in_helm() {
 #[ignore = "takes helm: tests/tools/build-helm"]
 fn random_yaml_is_read_and_written_as_in_helm() {
     check("YAML", yaml());
+}
+
+#[test]
+#[ignore = "takes helm: tests/tools/build-helm"]
+fn random_versions_compare_as_in_helm() {
+    check("versions", comparison());
 }

@@ -62,7 +62,7 @@ impl Version {
         }
         let number = |part: &str| {
             let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-            if digits && !leading_zero(part) { part.parse::<u64>().ok() } else { None }
+            if digits { part.parse::<u64>().ok() } else { None }
         };
         let mut parts = numbers.split('.');
         let major = number(parts.next()?)?;
@@ -139,7 +139,7 @@ struct Bound {
 /// The bounds of one group, which all must hold: with spaces or commas between, or `1.2 - 1.4`.
 fn bounds_of(group: &str) -> Option<Vec<Bound>> {
     let words: Vec<&str> = group.split([' ', '\t', ',']).filter(|word| !word.is_empty()).collect();
-    if words.is_empty() {
+    if words.is_empty() || group.trim().starts_with(',') || group.trim().ends_with(',') {
         return None;
     }
     let mut bounds = Vec::new();
