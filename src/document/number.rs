@@ -153,6 +153,42 @@ fn push_fixed(out: &mut String, digits: &str, point: i32) {
 mod tests {
     use super::*;
 
+    /// What `strconv.FormatFloat(x, 'g', most, 64)` of Go 1.26 gave.
+    #[test]
+    fn floats_have_as_many_digits_as_go_gives_them() {
+        for (x, most, words) in [
+            (1234.5678, 3, "1.23e+03"),
+            (100.0, 10, "100"),
+            (123.0, 10, "123"),
+            (0.0, 3, "0"),
+            (0.00001234, 2, "1.2e-05"),
+            (99.99, 2, "1e+02"),
+            (1e21, 3, "1e+21"),
+            (1_234_567.0, 10, "1234567"),
+            (0.5, 0, "0.5"),
+            (2.5, 1, "2"),
+        ] {
+            assert_eq!(go_general_to(x, most), words);
+        }
+    }
+
+    /// What `strconv.FormatFloat(x, 'g', -1, 32)` of Go 1.26 gave, and sigs.k8s.io/yaml 1.6 made of its infinities.
+    #[test]
+    fn keys_are_written_as_floats_of_32_bits() {
+        for (x, words) in [
+            (1e31, "1e+31"),
+            (1.23456789, "1.2345679"),
+            (0.1, "0.1"),
+            (-2.5, "-2.5"),
+            (1e300, ".inf"),
+            (-1e300, "-.inf"),
+            (1e-50, "0"),
+            (123_456_789.0, "1.2345679e+08"),
+        ] {
+            assert_eq!(go_key(x), words);
+        }
+    }
+
     /// The words that Go 1.26 printed for these floats: `%v`, JSON.
     #[test]
     fn floats_read_as_go_writes_them() {

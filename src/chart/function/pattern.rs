@@ -1,7 +1,7 @@
-//! A regular expression as Go writes it, in the words of this crate's own: `regexp/syntax`, Go 1.26.
+//! A regular expression of Go (`regexp/syntax`, 1.26) in the language of the `regex` crate.
 //!
-//! Both are RE2's children. What one reads in another way than the other is written so that it
-//! means what it means in Go; what only Go has is refused by name.
+//! Both come from RE2. What they read in different ways is written so that it means what it means
+//! in Go; what the crate has not is refused by name.
 
 /// Why a pattern has no translation.
 #[derive(Debug, PartialEq, Eq)]
@@ -251,5 +251,57 @@ fn member(class: &str) -> Result<(char, &str), Refused> {
             Some(c) => Ok((c, &class[c.len_utf8()..])),
             None => broken("a class that does not end"),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex::Regex;
+
+    use super::*;
+
+    #[test]
+    fn what_both_read_in_different_ways_means_what_it_means_in_go() {
+        for (pattern, text, found) in [
+            (r"\d+", "१२ 12", "12"),
+            (r"[\w-]+", "ü-a", "-a"),
+            (r"[^\D]", "a1", "1"),
+            ("[a&&b]+", "xa&b", "a&b"),
+            ("[[a]+", "x[a]", "[a"),
+            ("[]-]+", "a]-", "]-"),
+            ("a{,2}", "aa{,2}", "a{,2}"),
+            (r"\Q.*\E+", "a.**", ".**"),
+            (r"\101\x{fc}\x41", "AüA", "AüA"),
+        ] {
+            let regex = Regex::new(&translated(pattern).expect(pattern)).expect(pattern);
+            assert_eq!(regex.find(text).map(|found| found.as_str()), Some(found), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_in_go_is_none_here() {
+        for pattern in ["a**", "a{2}{3}", "a{1001}", "(?x)a", r"\1", "[a", r"\", "(?=a)", r"\u0041"] {
+            assert!(matches!(translated(pattern), Err(Refused::Broken(_))), "{pattern}");
+        }
+        for pattern in [r"a\B", r"\C", "a(?i)*"] {
+            assert!(matches!(translated(pattern), Err(Refused::Missing(_))), "{pattern}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(pattern in r"[\\\[\](){}?*+|^$.:a-zQE0-9ü,<>&~-]{0,24}") {
+            if let Ok(translation) = translated(&pattern) {
+                let _ = Regex::new(&translation);
+            }
+        }
+
+        #[test]
+        fn a_quoted_text_matches_itself(text in ".{0,24}") {
+            let translation = translated(&regex::escape(&text)).expect("a pattern");
+            let regex = Regex::new(&format!("^(?s:{translation})$")).expect("a pattern");
+            prop_assert!(regex.is_match(&text));
+        }
     }
 }
