@@ -138,13 +138,24 @@ struct Bound {
 
 /// The bounds of one group, which all must hold: with spaces or commas between, or `1.2 - 1.4`.
 fn bounds_of(group: &str) -> Option<Vec<Bound>> {
-    let words: Vec<&str> = group.split([' ', '\t', ',']).filter(|word| !word.is_empty()).collect();
-    if words.is_empty() || group.trim().starts_with(',') || group.trim().ends_with(',') {
+    let words: Vec<&str> = group
+        .split_inclusive(',')
+        .flat_map(|part| match part.strip_suffix(',') {
+            Some(part) => part.split_ascii_whitespace().chain(Some(",")),
+            None => part.split_ascii_whitespace().chain(None),
+        })
+        .collect();
+    // A comma stands between two bounds and nowhere else.
+    if words.first().is_none_or(|word| *word == ",") || words.last() == Some(&",") {
         return None;
     }
     let mut bounds = Vec::new();
     let mut at = 0;
     while at < words.len() {
+        if words[at] == "," && words[at - 1] != "," {
+            at += 1;
+            continue;
+        }
         if words.get(at + 1) == Some(&"-") {
             bounds.push(Bound::parse(Operator::GreaterEqual, words[at])?);
             bounds.push(Bound::parse(Operator::LessEqual, words.get(at + 2)?)?);
