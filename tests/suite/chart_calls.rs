@@ -8,11 +8,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::Config;
 
 use crate::chart_language::{helms, ours};
 use crate::support::helm;
-use crate::support::matrix::{say, seed};
+use crate::support::matrix::{runner, say, seed};
 use crate::support::scratch::scratch;
 
 /// Calls in one run.
@@ -297,10 +297,7 @@ fn check(what: &str, call: impl Strategy<Value = String>) {
         .map_or(CALLS, |text| text.parse().expect("STOLOS_DIFFERENTIAL is a number"));
     let seed = seed();
     say(&format!("{what}: {calls} calls by STOLOS_SEED={seed}"));
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let mut runner = runner(Config::default(), seed);
     let calls: Vec<String> =
         (0..calls).map(|_| call.new_tree(&mut runner).expect("nothing is filtered").current()).collect();
     let folder = scratch(&format!("chart-calls-{}", what.replace(' ', "-")));

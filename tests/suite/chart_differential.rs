@@ -12,13 +12,13 @@ use std::time::Instant;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use proptest::test_runner::{Config, TestCaseError, TestError};
 use serde_json::{Map, Value, json};
 use stolos::chart::Chart;
 
 use crate::chart_oracle::compare;
 use crate::support::helm::{self, Setting};
-use crate::support::matrix::{say, seed};
+use crate::support::matrix::{runner, say, seed};
 use crate::support::official::charts_in;
 use crate::support::scratch::scratch;
 
@@ -198,9 +198,7 @@ fn failing(helm: &Path, folder: &Path, sets: usize, seed: u64) -> Option<String>
         failure_persistence: None,
         ..Config::default()
     };
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let mut runner = runner(config, seed);
     let ended = runner.run(&(frame(), vec(mutation(), 0..7)), |(frame, mutations)| {
         let values = values_of(&defaults, &places, &frame, &mutations);
         // JSON is YAML.

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use proptest::test_runner::{Config, TestCaseError, TestError};
 use serde_json::{Map, Value, json};
 use stolos::chart::{Capabilities, Chart, ReleaseInfo, render};
 
 use crate::chart_oracle::compare;
 use crate::support::archives::tgz;
 use crate::support::helm::{self, Setting};
-use crate::support::matrix::{say, seed};
+use crate::support::matrix::{runner, say, seed};
 use crate::support::scratch::scratch;
 
 const KUBE_VERSION: &str = "1.33.0";
@@ -303,9 +303,7 @@ fn random_trees_of_charts_render_as_helm_renders_them() {
     let scratch = scratch("chart-random-trees");
     let config =
         Config { cases: trees, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let mut runner = runner(config, seed);
     let given = scratch.with_extension("yaml");
     let rendered = std::cell::Cell::new(0_u32);
     let ended = runner.run(&(plan(), values()), |(plan, values)| {

@@ -8,6 +8,7 @@ use std::fmt::Display;
 use std::io::Write as _;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tokio::task::JoinSet;
 
 /// How many cases run at once for each processor, if nothing else is asked for.
@@ -166,6 +167,13 @@ pub(crate) fn seed() -> u64 {
         },
         |text| text.parse().expect("STOLOS_SEED is a number"),
     )
+}
+
+/// What draws random cases, the same ones for a seed.
+pub(crate) fn runner(config: Config, seed: u64) -> TestRunner {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }
 
 /// So many of them, in their order.
